@@ -1,0 +1,1 @@
+"""Consumers: who a connection is billed to, and how he is reached."""

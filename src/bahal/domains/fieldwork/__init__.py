@@ -1,0 +1,1 @@
+"""Fieldwork: what a command could not do from afar becomes a task for a lineman, with its reason."""

@@ -1,0 +1,1 @@
+"""Meters: which meter hangs on which connection, and what is last known of its relay."""

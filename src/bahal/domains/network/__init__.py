@@ -1,0 +1,1 @@
+"""The network: feeders, distribution transformers and the connections they supply, with positions."""

@@ -1,0 +1,1 @@
+"""Payments: money received, once per idempotency key, for ever."""

@@ -1,0 +1,22 @@
+"""A payment row is the receipt. The key is kept for ever with the hash of the request that used it."""
+
+from django.db import models
+
+
+class Payment(models.Model):
+    """`acknowledged_at` is the instant the payer was answered for: the clock of his reconnection starts there."""
+
+    id = models.BigAutoField(primary_key=True)
+    idempotency_key = models.TextField(unique=True)
+    body_sha256 = models.TextField()
+    connection = models.BigIntegerField(db_index=True)
+    paise = models.BigIntegerField()
+    channel = models.TextField(choices=[(c, c) for c in ("counter", "upi", "bbps", "card", "bank")])
+    receipt = models.TextField(unique=True)
+    order = models.BigIntegerField(null=True, db_column="order")
+    acknowledged_at = models.DateTimeField()
+    business_at = models.DateTimeField()
+
+    class Meta:
+        app_label = "payments"
+        constraints = [models.CheckConstraint(name="payment_positive", condition=models.Q(paise__gt=0))]

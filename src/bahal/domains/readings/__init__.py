@@ -1,0 +1,1 @@
+"""Readings: registers read from meters, one value per meter, register and time."""

@@ -1,0 +1,1 @@
+"""Staff: officers, their roles, offices and signing keys."""

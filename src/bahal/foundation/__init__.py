@@ -1,0 +1,1 @@
+"""What every domain stands on and Django may enter: audit, locks, the bell, transactions."""

@@ -1,0 +1,35 @@
+"""Every act leaves a sentence here; a batch seals a run of sentences with a hash over the batch before it."""
+
+from django.db import models
+
+
+class Entry(models.Model):
+    """Who did what, to what, why. The sentence is rendered from `act` and `data` in either language."""
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField()
+    business_at = models.DateTimeField()
+    actor = models.TextField()
+    act = models.TextField()
+    subject = models.TextField()
+    connection = models.BigIntegerField(null=True)
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        app_label = "audit"
+        indexes = [models.Index(fields=["connection"]), models.Index(fields=["subject"])]
+
+
+class Batch(models.Model):
+    """A sealed run of entries: `sha256` covers the entries in order and the batch before."""
+
+    id = models.BigAutoField(primary_key=True)
+    first_entry = models.BigIntegerField(unique=True)
+    last_entry = models.BigIntegerField(unique=True)
+    entries = models.IntegerField()
+    previous_sha256 = models.TextField()
+    sha256 = models.TextField()
+    sealed_at = models.DateTimeField()
+
+    class Meta:
+        app_label = "audit"

@@ -1,0 +1,30 @@
+"""Triggers, views, the machine rooms' tables and functions, and what each database role may do."""
+
+from pathlib import Path
+
+from django.db import migrations
+
+from bahal.domains.supply.life import TRANSITIONS
+
+SQL = Path(__file__).parent.parent / "sql"
+
+
+def lay(apps, schema_editor):
+    """Runs the SQL files in the order of their numbers, and loads the order's life."""
+    for path in sorted(SQL.glob("*.sql")):
+        schema_editor.execute(path.read_text(encoding="utf-8"), params=None)
+        if path.name.startswith("20_"):
+            with schema_editor.connection.cursor() as cursor:
+                cursor.executemany("INSERT INTO supply_transition (source, target, role) VALUES (%s, %s, %s)", TRANSITIONS)
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        (label, "0001_initial")
+        for label in (
+            "offices", "network", "consumers", "meters", "billing", "ledger", "payments", "arrears", "notices",
+            "supply", "protection", "readings", "fieldwork", "staff", "audit",
+        )
+    ]  # fmt: skip
+
+    operations = [migrations.RunPython(lay, migrations.RunPython.noop)]

@@ -1,0 +1,71 @@
+-- The fence only rises, and an order takes only the steps of its table, each by its own role.
+
+CREATE FUNCTION fence_rises() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.generation < OLD.generation OR NEW.connection <> OLD.connection THEN
+        RAISE EXCEPTION 'the fence of connection % may only rise (% to %)', OLD.connection, OLD.generation, NEW.generation
+            USING ERRCODE = 'BH010';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER rises BEFORE UPDATE ON supply_fence FOR EACH ROW EXECUTE FUNCTION fence_rises();
+CREATE TRIGGER stays BEFORE DELETE ON supply_fence FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE supply_transition (
+    source text NOT NULL,
+    target text NOT NULL,
+    role text NOT NULL,
+    PRIMARY KEY (source, target, role)
+);
+
+CREATE FUNCTION order_life() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE before text := 'new';
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF NEW.state = OLD.state THEN
+            RETURN NEW;
+        END IF;
+        before := OLD.state;
+    END IF;
+    IF NOT EXISTS (SELECT FROM supply_transition WHERE source = before AND target = NEW.state AND role = session_user) THEN
+        RAISE EXCEPTION 'order %: % may not take it from % to %', NEW.id, session_user, before, NEW.state
+            USING ERRCODE = 'BH011';
+    END IF;
+    IF NEW.kind = 'cut' THEN
+        IF before = 'new' AND NEW.state <> 'proposed' THEN
+            RAISE EXCEPTION 'a cut begins as a proposal' USING ERRCODE = 'BH012';
+        END IF;
+        IF before = 'new' AND EXISTS (SELECT FROM supply_order o WHERE o.meter = NEW.meter AND o.kind = 'restore'
+                AND o.state IN ('proposed', 'authorised', 'claimed', 'sent', 'unknown', 'quarantined')) THEN
+            RAISE EXCEPTION 'no cut opens while a restore is open for meter %', NEW.meter USING ERRCODE = 'BH013';
+        END IF;
+        IF NEW.state = 'authorised' AND before = 'proposed' AND NOT EXISTS (
+            SELECT FROM supply_drive d WHERE d.id = NEW.drive AND d.checker IS NOT NULL AND d.checker <> d.maker
+                AND d.checker_signature IS NOT NULL AND d.checker_signature <> d.maker_signature) THEN
+            RAISE EXCEPTION 'drive % lacks two signatures of two officers', NEW.drive USING ERRCODE = 'BH014';
+        END IF;
+    END IF;
+    IF NEW.state = 'sent' AND NEW.sent_at IS NULL THEN
+        RAISE EXCEPTION 'order % is sent without its time', NEW.id USING ERRCODE = 'BH015';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER life BEFORE INSERT OR UPDATE ON supply_order FOR EACH ROW EXECUTE FUNCTION order_life();
+CREATE TRIGGER keep_rows BEFORE DELETE ON supply_order FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+-- The authority of a drive never changes once written; only its life and the second signature do.
+CREATE FUNCTION drive_authority() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (NEW.warrant, NEW.office, NEW.orders, NEW.sum_paise, NEW.list_sha256, NEW.document, NEW.maker, NEW.maker_signature,
+        NEW.not_before, NEW.expires_at)
+       IS DISTINCT FROM
+       (OLD.warrant, OLD.office, OLD.orders, OLD.sum_paise, OLD.list_sha256, OLD.document, OLD.maker, OLD.maker_signature,
+        OLD.not_before, OLD.expires_at)
+       OR (OLD.checker IS NOT NULL AND (NEW.checker, NEW.checker_signature) IS DISTINCT FROM (OLD.checker, OLD.checker_signature))
+    THEN
+        RAISE EXCEPTION 'the authority of drive % is fixed', OLD.id USING ERRCODE = 'BH016';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER authority BEFORE UPDATE ON supply_drive FOR EACH ROW EXECUTE FUNCTION drive_authority();
+CREATE TRIGGER keep_rows BEFORE DELETE ON supply_drive FOR EACH ROW EXECUTE FUNCTION refuse_change();

@@ -1,0 +1,88 @@
+-- The facts that decide a cut, gathered by the owner from ledger, bills, notices, messages, holds and policy.
+-- `p_at` is the business instant, given by the caller's own clock; days are calendar days in India.
+
+CREATE FUNCTION authority_policy(p_at timestamptz) RETURNS arrears_policy LANGUAGE sql STABLE AS $$
+    SELECT p FROM arrears_policy p WHERE p.effective_from <= (p_at AT TIME ZONE 'Asia/Kolkata')::date
+    ORDER BY p.effective_from DESC, p.version DESC LIMIT 1
+$$;
+
+CREATE FUNCTION authority_window(p_at timestamptz, p arrears_policy) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT local::time >= p.window_from AND local::time < p.window_to AND extract(isodow FROM local) <> 7
+        AND NOT EXISTS (SELECT FROM arrears_nocutday n WHERE n.day = local::date)
+    FROM (SELECT p_at AT TIME ZONE 'Asia/Kolkata' AS local) AS clock
+$$;
+
+-- Enforceable due: payments settle the oldest first, so what is owed beyond the bills not yet enforceable, and never
+-- more than the bills that a served written notice names. s.56(1): clear days exclude both ends. s.56(2): two years
+-- from the bill's issue; late supplementary demands never.
+CREATE FUNCTION authority_facts(p_connections bigint[], p_at timestamptz)
+RETURNS TABLE (
+    connection bigint, balance_paise bigint, enforceable_paise bigint, noticed boolean, reminded boolean,
+    held text, policy text, minimum_paise bigint
+) LANGUAGE sql STABLE AS $$
+    WITH rule AS MATERIALIZED (
+        SELECT r.*, (p_at AT TIME ZONE 'Asia/Kolkata')::date AS day FROM authority_policy(p_at) r
+    ), wanted AS MATERIALIZED (
+        SELECT w.connection, rule.* FROM unnest(p_connections) AS w (connection), rule
+    )
+    SELECT w.connection,
+           money.balance,
+           greatest(0, least(bills.enforceable, money.balance - bills.other))::bigint,
+           bills.enforceable > 0,
+           coalesce(sms.reminded, false),
+           hold.kind,
+           w.version,
+           w.minimum_paise
+    FROM wanted w
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(p.paise), 0)::bigint AS balance FROM ledger_posting p
+        WHERE p.account = 'receivable' AND p.connection = w.connection
+    ) AS money
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(b.paise) FILTER (WHERE b.ripe AND b.served), 0)::bigint AS enforceable,
+               coalesce(sum(b.paise) FILTER (WHERE NOT b.stale AND NOT (b.ripe AND b.served)), 0)::bigint AS other
+        FROM (
+            SELECT bill.paise,
+                   bill.issued_on <= w.day - make_interval(months => w.stale_after_months) AS stale,
+                   bill.due_on < w.day AND NOT bill.estimated AND NOT bill.disputed AND NOT bill.supplementary
+                       AND bill.issued_on > w.day - make_interval(months => w.stale_after_months) AS ripe,
+                   EXISTS (
+                       SELECT FROM notices_noticedbill nb JOIN notices_writtennotice n ON n.id = nb.notice
+                       WHERE nb.bill = bill.id AND n.connection = w.connection AND n.issued_on > bill.due_on
+                         AND n.served_on IS NOT NULL AND w.day - n.served_on - 1 >= w.notice_clear_days
+                   ) AS served
+            FROM billing_bill bill WHERE bill.connection = w.connection
+        ) AS b
+    ) AS bills
+    LEFT JOIN LATERAL (
+        SELECT bool_or(run.days >= w.reminders AND run.business_on >= w.day - w.last_reminder_within_days) AS reminded
+        FROM (
+            SELECT m.business_on,
+                   (SELECT count(DISTINCT earlier.business_on) FROM notices_message earlier
+                    WHERE earlier.connection = w.connection AND earlier.kind = 'reminder' AND earlier.delivery = 'delivered'
+                      AND earlier.business_on BETWEEN m.business_on - (w.reminders - 1) AND m.business_on) AS days
+            FROM notices_message m
+            WHERE m.connection = w.connection AND m.kind = 'reminder' AND m.delivery = 'delivered'
+              AND m.business_on BETWEEN w.day - w.last_reminder_within_days AND w.day
+        ) AS run
+    ) AS sms ON true
+    LEFT JOIN LATERAL (
+        SELECT h.kind FROM arrears_hold h
+        WHERE h.connection = w.connection AND h.lifted_at IS NULL AND (h.expires_at IS NULL OR h.expires_at > p_at)
+        ORDER BY h.id LIMIT 1
+    ) AS hold ON true
+$$;
+
+-- One word per connection: 'cut' or the first reason against it, in the order a person would ask.
+CREATE FUNCTION authority_verdict(
+    p_enforceable bigint, p_minimum bigint, p_noticed boolean, p_reminded boolean, p_held text, p_policy text
+) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+        WHEN p_policy IS NULL THEN 'no_policy'
+        WHEN p_held IS NOT NULL THEN 'held'
+        WHEN NOT coalesce(p_noticed, false) THEN 'notice_not_served'
+        WHEN coalesce(p_enforceable, 0) <= p_minimum THEN 'due_below_minimum'
+        WHEN NOT coalesce(p_reminded, false) THEN 'reminders_not_delivered'
+        ELSE 'cut'
+    END
+$$;

@@ -1,0 +1,292 @@
+-- The interlock's door. Every function runs as the owner; only the interlock may call them.
+
+-- Registers a warrant whose signatures the interlock has verified, once, with its list and the caps it stands under.
+CREATE FUNCTION interlock_register(
+    p_drive bigint, p_warrant uuid, p_list_sha256 text, p_maker text, p_checker text, p_profile jsonb,
+    p_not_before timestamptz, p_expires_at timestamptz, p_at timestamptz,
+    p_orders bigint[], p_meters text[], p_connections bigint[], p_fences bigint[], p_paise bigint[], p_positions integer[]
+) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+DECLARE lines integer; day text := to_char(p_at AT TIME ZONE 'Asia/Kolkata', 'YYYY-MM-DD');
+BEGIN
+    INSERT INTO interlock_warrant (warrant, drive, list_sha256, orders, maker, checker, profile, canary, not_before, expires_at)
+    VALUES (p_warrant, p_drive, p_list_sha256, cardinality(p_orders), p_maker, p_checker, p_profile->>'name',
+            (p_profile->>'canary')::integer, p_not_before, p_expires_at);
+    INSERT INTO interlock_line (order_id, warrant, drive, meter, connection, transformer, feeder, circle, fence, paise, position)
+    SELECT l.order_id, p_warrant, p_drive, l.meter, l.connection, t.id, t.feeder_id, circle.id, l.fence, l.paise, l.position
+    FROM unnest(p_orders, p_meters, p_connections, p_fences, p_paise, p_positions)
+         AS l (order_id, meter, connection, fence, paise, position)
+    JOIN network_connection c ON c.id = l.connection
+    JOIN network_transformer t ON t.id = c.transformer_id
+    JOIN offices_office centre ON centre.id = c.centre
+    JOIN offices_office subdivision ON subdivision.id = centre.parent_id
+    JOIN offices_office division ON division.id = subdivision.parent_id
+    JOIN offices_office circle ON circle.id = division.parent_id
+    JOIN interlock_meter im ON im.meter = l.meter AND im.connection = l.connection;
+    GET DIAGNOSTICS lines = ROW_COUNT;
+    INSERT INTO interlock_cap (scope, bucket, ceiling) VALUES ('drive:' || p_drive, '', (p_profile->>'drive')::integer);
+    INSERT INTO interlock_cap (scope, bucket, ceiling)
+    SELECT 'circle-day:' || l.circle, day,
+           greatest((p_profile->>'day_floor')::integer, floor((p_profile->>'day_share')::numeric * count(c.id)))::integer
+    FROM (SELECT DISTINCT circle FROM interlock_line WHERE warrant = p_warrant) l
+    JOIN offices_office division ON division.parent_id = l.circle
+    JOIN offices_office subdivision ON subdivision.parent_id = division.id
+    JOIN offices_office centre ON centre.parent_id = subdivision.id
+    JOIN network_connection c ON c.centre = centre.id
+    GROUP BY l.circle
+    ON CONFLICT DO NOTHING;
+    INSERT INTO interlock_cap (scope, bucket, ceiling)
+    SELECT 'transformer:' || c.transformer_id, day,
+           greatest((p_profile->>'transformer_floor')::integer,
+                    floor((p_profile->>'transformer_share')::numeric * count(*)))::integer
+    FROM network_connection c
+    WHERE c.transformer_id IN (SELECT transformer FROM interlock_line WHERE warrant = p_warrant)
+    GROUP BY c.transformer_id
+    ON CONFLICT DO NOTHING;
+    INSERT INTO interlock_cap (scope, bucket, ceiling)
+    SELECT 'feeder:' || t.feeder_id, day,
+           greatest((p_profile->>'feeder_floor')::integer, floor((p_profile->>'feeder_share')::numeric * count(*)))::integer
+    FROM network_connection c JOIN network_transformer t ON t.id = c.transformer_id
+    WHERE t.feeder_id IN (SELECT feeder FROM interlock_line WHERE warrant = p_warrant)
+    GROUP BY t.feeder_id
+    ON CONFLICT DO NOTHING;
+    RETURN lines;
+END $$;
+
+-- Takes a lease on up to p_limit ready orders and, in the same row of each meter, the token and the next block of
+-- invocation counters. Restores first is the caller's choice of p_kind; a restore waits behind a cut that is sent or
+-- unknown; a cut waits for its warrant, its drive and its canary.
+CREATE FUNCTION interlock_claim(
+    p_worker text, p_kind text, p_limit integer, p_seconds double precision, p_block integer, p_at timestamptz
+) RETURNS TABLE (
+    order_id bigint, kind text, state text, drive bigint, "position" integer, sends smallint, tries smallint, meter text,
+    connection bigint, make text, system_title bytea, host text, port integer, cell integer, import uuid, sealed bytea,
+    token bigint, counter bigint, meter_counter bigint
+) LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
+    WITH ready AS MATERIALIZED (
+        SELECT o.id, o.meter FROM supply_order o
+        LEFT JOIN interlock_warrant w ON w.drive = o.drive
+        LEFT JOIN supply_drive d ON d.id = o.drive
+        WHERE o.kind = p_kind
+          AND (o.state = 'authorised' OR (o.state IN ('claimed', 'sent', 'unknown') AND o.lease_until < clock_timestamp()))
+          AND (o.not_until IS NULL OR o.not_until < clock_timestamp())
+          AND (o.kind = 'restore' OR o.state IN ('sent', 'unknown')
+               OR (w.warrant IS NOT NULL AND w.stopped_at IS NULL AND d.state = 'running'
+                   AND p_at >= w.not_before AND p_at < w.expires_at
+                   AND (w.canary_passed_at IS NOT NULL OR o.position < w.canary)
+                   AND NOT EXISTS (SELECT FROM interlock_switch s WHERE s.stopped_at IS NOT NULL)))
+          AND (o.kind = 'cut' OR NOT EXISTS (SELECT FROM supply_order c WHERE c.meter = o.meter AND c.kind = 'cut'
+                                             AND c.state IN ('claimed', 'sent', 'unknown')))
+        ORDER BY o.drive NULLS FIRST, o.position, o.id
+        LIMIT p_limit FOR UPDATE OF o SKIP LOCKED
+    ), leased AS (
+        UPDATE interlock_meter m SET lease_holder = p_worker, lease_token = m.lease_token + 1,
+               lease_until = clock_timestamp() + make_interval(secs => p_seconds), next_counter = m.next_counter + p_block
+        FROM ready r WHERE m.meter = r.meter AND m.lease_until < clock_timestamp()
+        RETURNING m.*, r.id AS order_id
+    )
+    UPDATE supply_order o SET state = CASE o.state WHEN 'authorised' THEN 'claimed' WHEN 'sent' THEN 'unknown' ELSE o.state END,
+           claimed_by = p_worker, lease_until = l.lease_until, tries = o.tries + 1
+    FROM leased l WHERE o.id = l.order_id
+    RETURNING o.id, o.kind, o.state, o.drive, o.position, o.sends, o.tries, o.meter, l.connection, l.make, l.system_title,
+              l.host, l.port, l.cell, l.import, l.sealed, l.lease_token, l.next_counter - p_block, l.meter_counter
+$$;
+
+-- The moment of sending, for a batch of ready associations (READ COMMITTED; each statement sees what committed before).
+-- (a) lock the switch and then the fences, sorted; (b) in a later statement derive each right to cut; (c) mark sent.
+CREATE FUNCTION interlock_send_cuts(p_worker text, p_orders bigint[], p_at timestamptz, p_caps jsonb)
+RETURNS TABLE (order_id bigint, verdict text, reason text) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+DECLARE
+    stopped timestamptz;
+    rule arrears_policy;
+    hour text := to_char(p_at AT TIME ZONE 'Asia/Kolkata', 'YYYY-MM-DD HH24');
+    day text := to_char(p_at AT TIME ZONE 'Asia/Kolkata', 'YYYY-MM-DD');
+BEGIN
+    SELECT s.stopped_at INTO stopped FROM interlock_switch s FOR UPDATE;
+    PERFORM 1 FROM supply_fence f WHERE f.connection IN (
+        SELECT l.connection FROM interlock_line l WHERE l.order_id = ANY (p_orders)
+    ) ORDER BY f.connection FOR UPDATE;
+
+    rule := authority_policy(p_at);
+    INSERT INTO interlock_cap (scope, bucket, ceiling)
+    SELECT DISTINCT 'circle:' || l.circle, hour, (p_caps->>'circle_hour')::integer FROM interlock_line l WHERE l.order_id = ANY (p_orders)
+    UNION ALL SELECT 'state', hour, (p_caps->>'state_hour')::integer
+    ON CONFLICT DO NOTHING;
+
+    RETURN QUERY
+    WITH asked AS MATERIALIZED (
+        SELECT o.id, o.state, o.sends, l.meter, l.connection, l.transformer, l.feeder, l.circle, l.drive, l.position,
+               l.fence AS signed_fence, f.generation, w.not_before, w.expires_at, w.stopped_at AS warrant_stopped,
+               w.canary, w.canary_passed_at, d.state AS drive_state,
+               o.state IN ('claimed', 'unknown') AND o.claimed_by = p_worker AND o.lease_until > clock_timestamp()
+                   AND o.kind = 'cut' AND o.meter = l.meter AND o.connection = l.connection AS mine,
+               EXISTS (SELECT FROM interlock_sending s WHERE s.meter = l.meter AND s.kind = 'cut' AND s.order_id <> o.id
+                       AND s.business_at > p_at - interval '24 hours') AS cut_today
+        FROM supply_order o
+        JOIN interlock_line l ON l.order_id = o.id
+        JOIN interlock_warrant w ON w.warrant = l.warrant
+        JOIN supply_drive d ON d.id = l.drive
+        LEFT JOIN supply_fence f ON f.connection = l.connection
+        WHERE o.id = ANY (p_orders)
+        FOR UPDATE OF o
+    ), judged AS MATERIALIZED (
+        SELECT a.*, facts.enforceable_paise, facts.policy,
+               CASE
+                   WHEN NOT a.mine THEN 'lost'
+                   WHEN stopped IS NOT NULL OR a.warrant_stopped IS NOT NULL OR a.drive_state <> 'running' THEN 'drive_not_running'
+                   WHEN a.position >= a.canary AND a.canary_passed_at IS NULL THEN 'canary_not_passed'
+                   WHEN p_at < a.not_before OR p_at >= a.expires_at THEN 'warrant_expired'
+                   WHEN NOT authority_window(p_at, rule) THEN 'outside_window'
+                   WHEN coalesce(a.generation, 0) <> a.signed_fence THEN
+                       CASE WHEN coalesce(facts.balance_paise, 0) <= 0 THEN 'paid' ELSE 'fence_moved' END
+                   WHEN a.sends >= 2 THEN 'sent_twice'
+                   WHEN a.cut_today THEN 'cut_within_24_hours'
+                   ELSE authority_verdict(facts.enforceable_paise, facts.minimum_paise, facts.noticed, facts.reminded,
+                                          facts.held, facts.policy)
+               END AS word
+        FROM asked a
+        LEFT JOIN authority_facts(ARRAY(SELECT x.connection FROM asked x), p_at) facts ON facts.connection = a.connection
+    ), ranked AS MATERIALIZED (
+        SELECT j.*, j.word = 'cut' AND j.sends = 0 AS counts,
+               row_number() OVER (PARTITION BY j.drive, j.word, j.sends = 0 ORDER BY j.id) AS n_drive,
+               row_number() OVER (PARTITION BY j.circle, j.word, j.sends = 0 ORDER BY j.id) AS n_circle,
+               row_number() OVER (PARTITION BY j.word, j.sends = 0 ORDER BY j.id) AS n_state,
+               row_number() OVER (PARTITION BY j.transformer, j.word, j.sends = 0 ORDER BY j.id) AS n_transformer,
+               row_number() OVER (PARTITION BY j.feeder, j.word, j.sends = 0 ORDER BY j.id) AS n_feeder
+        FROM judged j
+    ), capped AS MATERIALIZED (
+        SELECT r.*,
+               CASE
+                   WHEN NOT r.counts THEN NULL
+                   WHEN r.n_drive > c_drive.ceiling - c_drive.counted THEN 'cap_drive'
+                   WHEN r.n_circle > c_circle.ceiling - c_circle.counted THEN 'cap_circle_hour'
+                   WHEN r.n_state > c_state.ceiling - c_state.counted THEN 'cap_state_hour'
+                   WHEN r.n_circle > c_day.ceiling - c_day.counted THEN 'cap_day'
+                   WHEN r.n_transformer > c_transformer.ceiling - c_transformer.counted THEN 'cap_transformer'
+                   WHEN r.n_feeder > c_feeder.ceiling - c_feeder.counted THEN 'cap_feeder'
+                   WHEN num_nulls(c_drive.ceiling, c_circle.ceiling, c_state.ceiling, c_day.ceiling,
+                                  c_transformer.ceiling, c_feeder.ceiling) > 0 THEN 'cap_unknown'
+               END AS excess
+        FROM ranked r
+        LEFT JOIN interlock_cap c_drive ON c_drive.scope = 'drive:' || r.drive AND c_drive.bucket = ''
+        LEFT JOIN interlock_cap c_circle ON c_circle.scope = 'circle:' || r.circle AND c_circle.bucket = hour
+        LEFT JOIN interlock_cap c_state ON c_state.scope = 'state' AND c_state.bucket = hour
+        LEFT JOIN interlock_cap c_day ON c_day.scope = 'circle-day:' || r.circle AND c_day.bucket = day
+        LEFT JOIN interlock_cap c_transformer ON c_transformer.scope = 'transformer:' || r.transformer AND c_transformer.bucket = day
+        LEFT JOIN interlock_cap c_feeder ON c_feeder.scope = 'feeder:' || r.feeder AND c_feeder.bucket = day
+    ), decided AS MATERIALIZED (
+        SELECT c.*, CASE
+            WHEN c.word = 'lost' THEN 'lost'
+            WHEN c.word IN ('drive_not_running', 'canary_not_passed') THEN 'wait'
+            WHEN c.word = 'paid' THEN 'cancel'
+            WHEN c.word = 'warrant_expired' THEN 'expire'
+            WHEN c.word <> 'cut' THEN 'refuse'
+            WHEN c.excess IS NOT NULL THEN 'quarantine'
+            ELSE 'send' END AS what
+        FROM capped c
+    ), counted AS (
+        UPDATE interlock_cap k SET counted = k.counted + s.n
+        FROM (
+            SELECT scope, bucket, count(*)::integer AS n FROM decided d, LATERAL (VALUES
+                ('drive:' || d.drive, ''), ('circle:' || d.circle, hour), ('state', hour), ('circle-day:' || d.circle, day),
+                ('transformer:' || d.transformer, day), ('feeder:' || d.feeder, day)) AS v (scope, bucket)
+            WHERE d.what = 'send' AND d.counts GROUP BY scope, bucket
+        ) AS s WHERE k.scope = s.scope AND k.bucket = s.bucket
+        RETURNING k.scope
+    ), recorded AS (
+        INSERT INTO interlock_sending (order_id, kind, meter, connection, fence, due_paise, policy, worker, sent_at, business_at)
+        SELECT d.id, 'cut', d.meter, d.connection, d.generation, d.enforceable_paise, d.policy, p_worker, clock_timestamp(), p_at
+        FROM decided d WHERE d.what = 'send' RETURNING 1
+    ), marked AS (
+        UPDATE supply_order o SET
+            state = CASE
+                WHEN d.what = 'send' THEN 'sent'
+                WHEN d.what = 'wait' AND o.state = 'claimed' THEN 'authorised'
+                WHEN o.state = 'unknown' THEN CASE d.what WHEN 'cancel' THEN 'cancelled' WHEN 'wait' THEN 'unknown' ELSE 'field_task' END
+                WHEN d.what = 'cancel' THEN 'cancelled'
+                WHEN d.what = 'expire' THEN 'expired'
+                WHEN d.what = 'quarantine' THEN 'quarantined'
+                ELSE 'refused' END,
+            reason = CASE WHEN d.what = 'send' THEN '' ELSE coalesce(d.excess, d.word) END,
+            sent_at = CASE WHEN d.what = 'send' THEN clock_timestamp() ELSE o.sent_at END,
+            sends = o.sends + CASE WHEN d.what = 'send' THEN 1 ELSE 0 END
+        FROM decided d WHERE o.id = d.id AND d.what <> 'lost' RETURNING o.id
+    )
+    SELECT d.id, d.what, coalesce(d.excess, d.word) FROM decided d;
+END $$;
+
+-- A restore needs no warrant: it is sent while it is ours and no cut of that meter is under way.
+CREATE FUNCTION interlock_send_restores(p_worker text, p_orders bigint[], p_at timestamptz)
+RETURNS TABLE (order_id bigint, verdict text, reason text) LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
+    WITH mine AS MATERIALIZED (
+        SELECT o.id, o.meter, o.connection, o.fence FROM supply_order o
+        WHERE o.id = ANY (p_orders) AND o.kind = 'restore' AND o.state IN ('claimed', 'unknown')
+          AND o.claimed_by = p_worker AND o.lease_until > clock_timestamp()
+        ORDER BY o.id FOR UPDATE
+    ), recorded AS (
+        INSERT INTO interlock_sending (order_id, kind, meter, connection, fence, worker, sent_at, business_at)
+        SELECT m.id, 'restore', m.meter, m.connection, m.fence, p_worker, clock_timestamp(), p_at FROM mine m RETURNING 1
+    ), marked AS (
+        UPDATE supply_order o SET state = 'sent', sent_at = clock_timestamp(), sends = o.sends + 1
+        FROM mine m WHERE o.id = m.id RETURNING o.id
+    )
+    SELECT p.id, CASE WHEN m.id IS NULL THEN 'lost' ELSE 'send' END, ''
+    FROM unnest(p_orders) AS p (id) LEFT JOIN mine m ON m.id = p.id
+$$;
+
+-- What attempts ended in, written back in one statement: the order's step, the evidence, the relay, the lease.
+-- `p_states`: the order's next state; 'authorised' gives a claimed order back to wait p_retry seconds.
+CREATE FUNCTION interlock_results(
+    p_worker text, p_at timestamptz, p_orders bigint[], p_tokens bigint[], p_states text[], p_reasons text[],
+    p_before boolean[], p_after boolean[], p_controls smallint[], p_modes smallint[], p_counters bigint[],
+    p_meter_counters bigint[], p_retry double precision[]
+) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+DECLARE written integer;
+BEGIN
+    WITH given AS MATERIALIZED (
+        SELECT * FROM unnest(p_orders, p_tokens, p_states, p_reasons, p_before, p_after, p_controls, p_modes, p_counters,
+                             p_meter_counters, p_retry)
+            AS g (id, token, state, reason, before, after, control, mode, counter, meter_counter, retry)
+    ), freed AS (
+        UPDATE interlock_meter m SET lease_until = '-infinity', lease_holder = NULL,
+               meter_counter = greatest(m.meter_counter, g.meter_counter)
+        FROM given g JOIN supply_order o ON o.id = g.id
+        WHERE m.meter = o.meter AND m.lease_token = g.token RETURNING m.meter
+    ), stepped AS (
+        UPDATE supply_order o SET state = g.state, reason = g.reason, lease_until = clock_timestamp(),
+               confirmed_at = CASE WHEN g.state = 'confirmed' THEN clock_timestamp() ELSE o.confirmed_at END,
+               not_until = CASE WHEN g.retry > 0 THEN clock_timestamp() + make_interval(secs => g.retry) END
+        FROM given g WHERE o.id = g.id AND o.claimed_by = p_worker AND o.state IN ('claimed', 'sent', 'unknown')
+        RETURNING o.id, o.meter, o.state
+    ), evidence AS (
+        INSERT INTO supply_result ("order", outcome, reason, relay_before, relay_after, control_mode, counter, at, business_at)
+        SELECT s.id, g.state, g.reason, g.before, g.after, g.mode, g.counter, clock_timestamp(), p_at
+        FROM stepped s JOIN given g ON g.id = s.id WHERE g.state NOT IN ('authorised') RETURNING 1
+    )
+    INSERT INTO meters_relay (meter, closed, control_state, source, seen_at)
+    SELECT s.meter, g.after, g.control, 'order', clock_timestamp() FROM stepped s JOIN given g ON g.id = s.id
+    WHERE g.after IS NOT NULL
+    ON CONFLICT (meter) DO UPDATE SET closed = EXCLUDED.closed, control_state = EXCLUDED.control_state,
+        source = EXCLUDED.source, seen_at = EXCLUDED.seen_at;
+    GET DIAGNOSTICS written = ROW_COUNT;
+    RETURN written;
+END $$;
+
+-- The verdict over the canary: passed only when every canary order came to an end and enough moved as ordered.
+CREATE FUNCTION interlock_canary(p_drive bigint) RETURNS TABLE (open bigint, confirmed bigint, failed bigint, other bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
+    SELECT count(*) FILTER (WHERE o.state IN ('authorised', 'claimed', 'sent', 'unknown')),
+           count(*) FILTER (WHERE o.state = 'confirmed'),
+           count(*) FILTER (WHERE o.state = 'field_task'),
+           count(*) FILTER (WHERE o.state IN ('cancelled', 'refused', 'quarantined', 'expired'))
+    FROM interlock_warrant w JOIN supply_order o ON o.drive = w.drive AND o.position < w.canary
+    WHERE w.drive = p_drive
+$$;
+
+CREATE FUNCTION interlock_pass_canary(p_drive bigint) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
+    UPDATE interlock_warrant SET canary_passed_at = clock_timestamp() WHERE drive = p_drive AND canary_passed_at IS NULL
+$$;
+
+CREATE FUNCTION interlock_stop(p_drive bigint, p_why text) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
+    UPDATE interlock_warrant SET stopped_at = clock_timestamp(), stopped_why = p_why
+    WHERE drive = p_drive AND stopped_at IS NULL
+$$;

@@ -1,0 +1,38 @@
+-- Default deny: what a role may do is written here, and nothing else is.
+
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+GRANT USAGE ON SCHEMA public TO app, interlock, headend, reader;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;
+
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO app, reader;
+REVOKE ALL ON interlock_meter, interlock_import, headend_meter, headend_import FROM app, reader;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO app;
+
+GRANT INSERT ON offices_office, network_feeder, network_transformer, network_connection, consumers_consumer,
+    meters_meter, billing_bill, ledger_transaction, ledger_posting, payments_payment, arrears_policy, arrears_nocutday,
+    arrears_hold, notices_writtennotice, notices_noticedbill, notices_message, supply_fence, supply_drive, supply_order,
+    protection_alert, readings_request, fieldwork_task, staff_officer, audit_entry, audit_batch TO app;
+GRANT UPDATE (lifted_at, lifted_by) ON arrears_hold TO app;
+GRANT UPDATE (served_on, service) ON notices_writtennotice TO app;
+GRANT UPDATE (taken_until, tries, sent_at, receipt, delivery, delivered_at) ON notices_message TO app;
+GRANT UPDATE (generation, desired) ON supply_fence TO app;
+GRANT UPDATE (state, checker, checker_signature, signed_at, started_at, ended_at, reason) ON supply_drive TO app;
+GRANT UPDATE (state, cause, reason) ON supply_order TO app;
+GRANT UPDATE (handled_at) ON supply_result TO app;
+GRANT UPDATE (handled_at) ON protection_event TO app;
+GRANT UPDATE (closed_at) ON fieldwork_task TO app;
+GRANT INSERT, UPDATE (closed, control_state, source, seen_at) ON meters_relay TO app;
+-- Meters come in with their keys sealed; the application cannot read a sealed key back, nor move a meter's address.
+GRANT INSERT ON interlock_import, interlock_meter, headend_import, headend_meter TO app;
+GRANT EXECUTE ON FUNCTION authority_facts, authority_verdict, authority_policy, authority_window TO app, reader, interlock;
+-- One person stops; the application may only stop, never re-arm.
+GRANT SELECT ON interlock_switch TO app;
+
+GRANT SELECT ON supply_drive, supply_order, interlock_warrant, interlock_line, interlock_cap, interlock_sending,
+    interlock_switch, interlock_import TO interlock;
+GRANT UPDATE (stopped_at, stopped_by, stopped_why) ON interlock_switch TO interlock;
+GRANT EXECUTE ON FUNCTION interlock_register, interlock_claim, interlock_send_cuts, interlock_send_restores,
+    interlock_results, interlock_canary, interlock_pass_canary, interlock_stop TO interlock;
+
+GRANT SELECT ON headend_import TO headend;
+GRANT EXECUTE ON FUNCTION headend_claim, headend_results, headend_pusher, headend_pushed TO headend;

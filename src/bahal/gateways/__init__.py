@@ -1,0 +1,1 @@
+"""Outside services behind an interface, each with a faithful stand-in that runs on the same machine."""

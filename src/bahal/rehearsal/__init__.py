@@ -1,0 +1,1 @@
+"""The demo's people, their days and their habits; nothing in the product imports it."""

@@ -1,0 +1,1 @@
+"""The life of an association, for client and server."""

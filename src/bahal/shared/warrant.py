@@ -1,0 +1,109 @@
+"""The warrant: the document two officers sign before any cut, in one canonical form of bytes.
+
+The maker's command line, the checker's and the interlock each build these bytes from the same rows and must arrive at
+the same digest; whatever differs by a byte is refused by the signature. Amounts are paise, times UTC.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+SIGNATURE_CONTEXT = b"bahal warrant v1\x00"
+LONGEST = timedelta(hours=4)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One connection of the list: what is owed, on which bills, under which notice, at which fence."""
+
+    position: int
+    meter: str
+    connection: int
+    paise: int
+    bills: str
+    notice_sha256: str
+    fence: int
+
+    def canonical(self) -> str:
+        """The line as one row of text; no field may hold the separator."""
+        fields = (self.position, self.meter, self.connection, self.paise, self.bills, self.notice_sha256, self.fence)
+        texts = [str(field) for field in fields]
+        if any("|" in text or "\n" in text for text in texts):
+            raise ValueError("a warrant line may not hold '|' or a line break")
+        return "|".join(texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What is signed. `ground` is the law's; `cap` the most cuts it may ever cause; `expires_at` at most 4 h later."""
+
+    warrant: str
+    circle: int
+    ground: str
+    orders: int
+    sum_paise: int
+    list_sha256: str
+    cap: int
+    policy: str
+    nonce: str
+    not_before: datetime
+    expires_at: datetime
+    maker: str
+
+    def canonical(self) -> str:
+        """JSON with sorted keys and no blanks; times in UTC with microseconds."""
+        fields = asdict(self)
+        for name in ("not_before", "expires_at"):
+            fields[name] = fields[name].astimezone(UTC).isoformat(timespec="microseconds")
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+    @staticmethod
+    def parse(text: str) -> Document:
+        """The inverse of `canonical`; raises ValueError on anything that is not exactly that form."""
+        try:
+            fields = json.loads(text)
+            for name in ("not_before", "expires_at"):
+                fields[name] = datetime.fromisoformat(fields[name])
+            document = Document(**fields)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"not a warrant: {error}") from error
+        if document.canonical() != text:
+            raise ValueError("the warrant is not in canonical form")
+        return document
+
+
+def list_sha256(lines: Iterable[Line]) -> str:
+    """SHA-256 over the canonical lines in order of position, each ended by a line feed."""
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line.canonical().encode() + b"\n")
+    return digest.hexdigest()
+
+
+def message(document: str, role: str) -> bytes:
+    """What an officer signs: the role (maker or checker) is part of it, so that neither signature serves as the other."""
+    if role not in ("maker", "checker"):
+        raise ValueError(role)
+    return SIGNATURE_CONTEXT + role.encode() + b"\x00" + document.encode()
+
+
+def sign(key: Ed25519PrivateKey, document: str, role: str) -> str:
+    """An Ed25519 signature in hexadecimal (RFC 8032)."""
+    return key.sign(message(document, role)).hex()
+
+
+def verified(public_key: str, signature: str, document: str, role: str) -> bool:
+    """True when `signature` is this officer's over this document in this role."""
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
+        key.verify(bytes.fromhex(signature), message(document, role))
+    except (InvalidSignature, ValueError):
+        return False
+    return True

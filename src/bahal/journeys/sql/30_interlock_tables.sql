@@ -13,7 +13,7 @@ CREATE TABLE interlock_meter (
     system_title bytea NOT NULL CHECK (length(system_title) = 8),
     host text NOT NULL,
     port integer NOT NULL,
-    cell integer NOT NULL,
+    cell text NOT NULL,
     phase smallint NOT NULL,
     import uuid NOT NULL REFERENCES interlock_import,
     sealed bytea NOT NULL,                    -- keys of client 48, sealed to the interlock
@@ -118,7 +118,7 @@ CREATE TABLE headend_meter (
     system_title bytea NOT NULL UNIQUE CHECK (length(system_title) = 8),
     host text NOT NULL,
     port integer NOT NULL,
-    cell integer NOT NULL,
+    cell text NOT NULL,
     import uuid NOT NULL REFERENCES headend_import,
     sealed bytea NOT NULL,                    -- keys of clients 32 and 64, sealed to the head-end
     lease_holder text,

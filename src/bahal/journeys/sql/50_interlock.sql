@@ -59,7 +59,7 @@ CREATE FUNCTION interlock_claim(
     p_worker text, p_kind text, p_limit integer, p_seconds double precision, p_block integer, p_at timestamptz
 ) RETURNS TABLE (
     order_id bigint, kind text, state text, drive bigint, "position" integer, sends smallint, tries smallint, meter text,
-    connection bigint, make text, system_title bytea, host text, port integer, cell integer, import uuid, sealed bytea,
+    connection bigint, make text, system_title bytea, host text, port integer, cell text, import uuid, sealed bytea,
     token bigint, counter bigint, meter_counter bigint
 ) LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
     WITH ready AS MATERIALIZED (

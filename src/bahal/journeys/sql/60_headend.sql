@@ -2,7 +2,7 @@
 
 CREATE FUNCTION headend_claim(p_worker text, p_limit integer, p_seconds double precision, p_block integer)
 RETURNS TABLE (
-    request_id bigint, register text, meter text, make text, system_title bytea, host text, port integer, cell integer,
+    request_id bigint, register text, meter text, make text, system_title bytea, host text, port integer, cell text,
     import uuid, sealed bytea, token bigint, counter bigint, meter_counter bigint, tries smallint
 ) LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
     WITH ready AS MATERIALIZED (

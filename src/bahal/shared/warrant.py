@@ -107,3 +107,21 @@ def verified(public_key: str, signature: str, document: str, role: str) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+PROFILE_CONTEXT = b"bahal caps v1\x00"
+
+
+def sign_profile(key: Ed25519PrivateKey, document: str) -> str:
+    """One officer's signature over a profile of caps, in hexadecimal."""
+    return key.sign(PROFILE_CONTEXT + document.encode()).hex()
+
+
+def profile_verified(public_key: str, signature: str, document: str) -> bool:
+    """True when `signature` is this officer's over this profile of caps."""
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
+        key.verify(bytes.fromhex(signature), PROFILE_CONTEXT + document.encode())
+    except (InvalidSignature, ValueError):
+        return False
+    return True

@@ -1,0 +1,156 @@
+"""An instance's own files: what each room is told and trusted with, written once when the instance is made.
+
+- `instance.json`: rehearsal or production, fixed here for ever
+- `interlock/`: its configuration, the officers whose signatures count, the signed profile of caps, its sealing key
+- `headend/`: its sealing key
+- `web/`: whether the interface is open on loopback (rehearsal) and the hashes of API keys (production)
+- `run/clock.json`: the business clock of a rehearsal
+
+A rehearsal's interlock dials 127.0.0.0/8 only; a production one has no clock file to be told the time by.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from bahal.shared.clock import move_rehearsal
+from bahal.shared.errors import ENVIRONMENT, Refusal
+from bahal.shared.home import Home, read_json, write_private
+from bahal.shared.warrant import sign_profile
+
+
+class InstanceMissing(Refusal):
+    """No instance lives in this folder."""
+
+    code = "instance_missing"
+    exit_code = ENVIRONMENT
+    hi = "{home} में बहाल की कोई स्थापना नहीं है: पहले `bahal up` चलाएँ।"
+    en = "No Bahal instance lives in {home}: run `bahal up` first."
+
+
+class InstanceKindFixed(Refusal):
+    """Rehearsal or production is fixed when an instance is made."""
+
+    code = "instance_kind_fixed"
+    exit_code = ENVIRONMENT
+    hi = "{home} की स्थापना {kind} है और यह बदला नहीं जा सकता: दूसरा BAHAL_HOME चुनें।"
+    en = "The instance in {home} is a {kind} one, and that is fixed: choose another BAHAL_HOME."
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The caps a cut stands under, per drive, circle, state, day, transformer and feeder; shares are of connections.
+
+    Each share carries a floor: the ceiling is the larger of the two. Defaults are those of the safety paper.
+    """
+
+    name: str = "default"
+    canary: int = 50
+    drive: int = 1000
+    circle_hour: int = 500
+    state_hour: int = 2000
+    day_share: float = 0.005
+    day_floor: int = 50
+    transformer_share: float = 0.10
+    transformer_floor: int = 2
+    feeder_share: float = 0.05
+    feeder_floor: int = 5
+    canary_wrong_share: float = 0.02
+
+    def canonical(self) -> str:
+        """The form that two officers sign."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @staticmethod
+    def rehearsal(*, connections: int, defaulters: int) -> Profile:
+        """Caps for one rehearsed Monday: the drive fits, and a second one of its size on the same day does not."""
+        share = defaulters / max(1, connections)
+        return Profile(
+            name=f"rehearsal-{connections}-{defaulters}",
+            drive=max(1000, defaulters),
+            circle_hour=max(500, defaulters),
+            state_hour=max(2000, defaulters),
+            day_floor=max(50, defaulters),
+            transformer_floor=max(12, round(15 * min(1.0, share * 6)) + 6),
+            feeder_floor=max(40, round(170 * min(1.0, share * 3)) + 20),
+        )
+
+
+def kind_of(home: Home) -> str | None:
+    """`rehearsal`, `production`, or None where no instance lives."""
+    stated = read_json(home.path / "instance.json")
+    return None if stated is None else str(stated["kind"])
+
+
+def require(home: Home) -> str:
+    """The kind of the instance.
+
+    :raises InstanceMissing: there is none.
+    """
+    kind = kind_of(home)
+    if kind is None:
+        raise InstanceMissing(home=str(home.path))
+    return kind
+
+
+def make(home: Home, *, rehearsal: bool, business_at: datetime | None = None) -> None:
+    """Make the instance's files, or check that they are of this kind. Safe to repeat.
+
+    :raises InstanceKindFixed: the folder holds an instance of the other kind.
+    """
+    wanted = "rehearsal" if rehearsal else "production"
+    present = kind_of(home)
+    if present not in (None, wanted):
+        raise InstanceKindFixed(home=str(home.path), kind=present)
+    home.make()
+    for room in ("interlock", "headend", "web", "demo"):
+        (home.path / room).mkdir(mode=0o700, exist_ok=True)
+    if home.secret("django") is None:
+        home.keep_secret("django", {"key": secrets.token_urlsafe(48)})
+    if home.secret("sms") is None:
+        home.keep_secret("sms", {"hmac": secrets.token_hex(32)})
+    for room in ("interlock", "headend"):
+        _sealing_key(home.path / room)
+    clock = home.run / "clock.json"
+    _keep(
+        home.path / "interlock" / "interlock.json",
+        {"rehearsal": rehearsal, "clock": str(clock) if rehearsal else None, "concurrency": 10_000, "per_cell": 1000},
+    )
+    _keep(home.path / "web" / "web.json", {"rehearsal": rehearsal, "api_keys": []})
+    if rehearsal and business_at is not None:
+        move_rehearsal(clock, business_at=business_at)
+    # Last: an interrupted making is simply made again.
+    _keep(home.path / "instance.json", {"kind": wanted})
+
+
+def trust(
+    home: Home, *, officers: list[dict[str, str]], profile: Profile, signers: Mapping[str, Ed25519PrivateKey]
+) -> None:
+    """Tell the interlock whose signatures count and under which caps it works, the caps signed by two officers."""
+    document = profile.canonical()
+    signatures = [{"login": login, "signature": sign_profile(key, document)} for login, key in signers.items()]
+    write_private(home.path / "interlock" / "profile.json", {"document": document, "signatures": signatures})
+    write_private(home.path / "interlock" / "officers.json", {"officers": officers})
+
+
+def _sealing_key(folder: Path) -> None:
+    private, public = folder / "sealing.key", folder / "sealing.pub"
+    if private.exists() and public.exists():
+        return
+    key = X25519PrivateKey.generate()
+    private.touch(mode=0o600)
+    private.write_text(key.private_bytes_raw().hex() + "\n")
+    public.write_text(key.public_key().public_bytes_raw().hex() + "\n")
+
+
+def _keep(path: Path, value: dict[str, object]) -> None:
+    if not path.exists():
+        write_private(path, value)

@@ -1,0 +1,590 @@
+"""The client's end of an association: requests in, bytes out; bytes in, events out.
+
+The caller owns the socket and the time limits.  It writes what the request methods return, passes whatever it reads to
+:meth:`ClientAssociation.receive`, and then writes :meth:`ClientAssociation.outgoing`.
+
+Security rules kept here (Green Book chapter 9, and what a trial taught):
+
+* invocation counters come from a range reserved beforehand and are never used twice, whatever fails;
+* the meter's own counter must rise, its system title must be the registered one, and in a ciphered association an answer with
+  less protection than agreed ends it;
+* an ExceptionResponse cannot be authenticated.  It raises, leaves the association usable, and an ACTION answered so is unknown.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from bahal.dlms import acse, apdu, axdr, security
+from bahal.dlms.association.events import (
+    ActionDone,
+    Event,
+    Got,
+    GotList,
+    Notification,
+    Opened,
+    Refused,
+    Released,
+    SetDone,
+)
+from bahal.dlms.association.states import State, Step, receiving, sending
+from bahal.dlms.errors import (
+    AssociationRejected,
+    BadTag,
+    CounterExhausted,
+    DlmsError,
+    HlsFailed,
+    InvokeIdMismatch,
+    MalformedApdu,
+    OversizedApdu,
+    RemoteError,
+    ReplayedCounter,
+    RequestTooLong,
+    ServiceException,
+    StateError,
+    UnexpectedApdu,
+    ValueOutOfRange,
+    WrongSystemTitle,
+)
+from bahal.dlms.quirks import STANDARD, Quirks
+from bahal.dlms.security import Cipher
+from bahal.dlms.wrapper import Deframer
+
+DATA_LIMIT: Final = axdr.SIZE_LIMIT
+"""Most bytes of one value that is collected from blocks."""
+
+CURRENT_ASSOCIATION: Final = bytes((0, 0, 40, 0, 0, 255))
+_ASSOCIATION_CLASS: Final = 15
+_REPLY_TO_HLS: Final = 1
+
+# What ciphering adds to an APDU: tag, length of up to 5, title, security control, counter, authentication tag.
+_OVERHEAD: Final = 32
+_CHALLENGE_SIZES: Final = range(8, 65)
+
+_ADDRESS = struct.Struct(">HHH")
+_HEAD = struct.Struct(">6sHBB")
+_SIZE = struct.Struct(">6sH")
+
+# Members looked up once: the attribute of an enum class costs more than the rest of a transition.
+_REQUEST, _RESPONSE = Step.REQUEST, Step.RESPONSE
+_ASSOCIATING, _PROVING, _AWAITING, _RELEASING = (
+    State.ASSOCIATING,
+    State.HLS_PROVING,
+    State.AWAITING,
+    State.RELEASING,
+)
+
+_NOTIFICATIONS: Final = frozenset(
+    (apdu.DATA_NOTIFICATION, apdu.EVENT_NOTIFICATION, 0xCA, 0xD2, security.GENERAL_GLO, security.GENERAL_DED)
+)
+_PLAIN_NOTIFICATIONS: Final = frozenset((apdu.DATA_NOTIFICATION, apdu.EVENT_NOTIFICATION))
+
+
+class ClientAssociation:
+    """One association with one meter, over one connection.
+
+    :param client_sap: our wPort (16 public, 32 reading, 48 setting).
+    :param mechanism: 0 none, 1 LLS, 2 HLS with AES-128, 5 HLS with GMAC.
+    :param security_control: 0 plain, 0x20 encrypted, 0x30 authenticated and encrypted; the least accepted from the meter too.
+    :param system_title: ours, 8 bytes; :param meter_title: the registered one, or None to learn it from the AARE.
+    :param cipher: global keys, needed whenever ``security_control`` is not 0 or the mechanism is 5.
+    :param secret: password of mechanism 1, AES key of mechanism 2.
+    :param counter: first invocation counter of the reserved range, :param counter_end: first one beyond it.
+    :param last_meter_counter: highest authenticated counter seen from this meter, -1 for none.  Under 0x20 the counter is not
+        authenticated: do not keep ``meter_counter`` of such an association.
+    :param dedicated_key: 16 bytes to cipher services with ded-*; none by default.  HLS always uses the global key.
+    :param random: source of the challenge, ``n -> n bytes``.
+    :raises ValueOutOfRange: settings that contradict each other.
+    """
+
+    __slots__ = (
+        "_address",
+        "_block",
+        "_challenge",
+        "_cipher",
+        "_collected",
+        "_collected_size",
+        "_conformance",
+        "_counter_end",
+        "_counter_start",
+        "_dedicated",
+        "_deframer",
+        "_expected",
+        "_initiate",
+        "_invoke",
+        "_listed",
+        "_max_request",
+        "_mechanism",
+        "_outgoing",
+        "_quirks",
+        "_random",
+        "_sap",
+        "_secret",
+        "_security_control",
+        "_title",
+        "counter",
+        "duplicates",
+        "meter_counter",
+        "meter_title",
+        "state",
+    )
+
+    def __init__(
+        self,
+        *,
+        client_sap: int,
+        server_sap: int = 1,
+        mechanism: int,
+        security_control: int,
+        system_title: bytes = b"",
+        meter_title: bytes | None = None,
+        cipher: Cipher | None = None,
+        secret: bytes = b"",
+        counter: int = 0,
+        counter_end: int = 0,
+        challenge_length: int | None = None,
+        max_pdu: int = 1024,
+        last_meter_counter: int = -1,
+        quirks: Quirks | None = None,
+        dedicated_key: bytes = b"",
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._quirks = quirks or STANDARD
+        if mechanism not in (0, 1, 2, 5):
+            raise ValueOutOfRange("mechanism", mechanism)
+        if security_control or mechanism == security.MECHANISM_HLS_GMAC:
+            if cipher is None or len(system_title) != security.TITLE_LENGTH:
+                raise ValueOutOfRange("ciphered association", "cipher and 8-byte system title")
+            if security_control not in (0, 0x20, 0x30):
+                raise ValueOutOfRange("security control", security_control)
+        if not 0 <= counter <= counter_end <= security.COUNTER_LIMIT:
+            raise ValueOutOfRange("invocation counters", (counter, counter_end))
+        size = self._quirks.challenge_length if challenge_length is None else challenge_length
+        if size not in _CHALLENGE_SIZES:
+            raise ValueOutOfRange("challenge length", size)
+        if dedicated_key and (cipher is None or not security_control):
+            raise ValueOutOfRange("dedicated key", "needs a ciphered association")
+        self.state = State.IDLE
+        self.counter = counter
+        self.meter_counter = last_meter_counter
+        self.meter_title = meter_title
+        self.duplicates = 0
+        self._counter_start = counter
+        self._counter_end = counter_end
+        self._sap = (server_sap, client_sap)
+        self._address = _ADDRESS.pack(1, client_sap, server_sap)
+        self._mechanism = mechanism
+        self._security_control = security_control
+        self._title = system_title
+        self._cipher = cipher
+        self._dedicated = cipher.with_key(dedicated_key) if cipher is not None and dedicated_key else None
+        self._secret = secret
+        self._random = random
+        self._challenge = bytes(size)
+        self._initiate = acse.initiate_request(max_pdu=max_pdu, dedicated_key=dedicated_key)
+        self._deframer = Deframer(max_pdu + _OVERHEAD)
+        self._max_request = 0
+        self._conformance = 0
+        self._invoke = 0
+        self._expected = 0
+        self._listed = False
+        self._outgoing = b""
+        self._block = 0
+        self._collected: list[bytes] = []
+        self._collected_size = 0
+
+    @property
+    def counters_used(self) -> int:
+        """How many invocation counters of the reserved range are spent."""
+        return self.counter - self._counter_start
+
+    # --- what the caller asks for ------------------------------------------------------------------------------------
+
+    def open(self) -> bytes:
+        """The AARQ to write.
+
+        :raises StateError: the association is not idle.
+        :raises CounterExhausted: no counter left.
+        """
+        after = sending(self.state, Step.AARQ)
+        initiate = self._sealed_initiate()
+        authentication = b""
+        if self._mechanism == security.MECHANISM_LLS:
+            authentication = self._secret
+        elif self._mechanism:
+            authentication = self._challenge = self._random(len(self._challenge))
+        self.state = after
+        return self._framed(
+            acse.aarq(
+                context=acse.CONTEXT_CIPHERED if self._security_control else acse.CONTEXT_PLAIN,
+                title=self._title if self._security_control or self._mechanism == 5 else b"",
+                mechanism=self._mechanism,
+                authentication=authentication,
+                initiate=initiate,
+            )
+        )
+
+    def get(self, class_id: int, obis: bytes, attribute: int, selection: bytes | None = None) -> bytes:
+        """A GET of one attribute; answered by ``Got`` or ``Refused``.
+
+        :raises StateError: not open, or another request is not answered yet.
+        :raises CounterExhausted: no counter left.
+        :raises RequestTooLong: longer than the meter takes.
+        """
+        plain = apdu.get_request(self._invoke + 1 & 0x0F, class_id, obis, attribute, selection)
+        return self._request(plain, apdu.GET_RESPONSE)
+
+    def get_list(self, targets: Sequence[apdu.Target]) -> bytes:
+        """A GET of several attributes in one round trip; answered by ``GotList``.  Raises as :meth:`get`."""
+        return self._request(apdu.get_list(self._invoke + 1 & 0x0F, targets), apdu.GET_RESPONSE, listed=True)
+
+    def set(self, class_id: int, obis: bytes, attribute: int, data: bytes) -> bytes:
+        """A SET of one attribute to raw A-XDR; answered by ``SetDone``.  Raises as :meth:`get`."""
+        plain = apdu.set_request(self._invoke + 1 & 0x0F, class_id, obis, attribute, data)
+        return self._request(plain, apdu.SET_RESPONSE)
+
+    def action(self, class_id: int, obis: bytes, method: int, data: bytes | None = None) -> bytes:
+        """An ACTION with raw A-XDR or nothing; answered by ``ActionDone``.  Raises as :meth:`get`."""
+        plain = apdu.action_request(self._invoke + 1 & 0x0F, class_id, obis, method, data)
+        return self._request(plain, apdu.ACTION_RESPONSE)
+
+    def release(self) -> bytes:
+        """The RLRQ to write; empty for a make that must not get one (close the connection, the association is closed).
+
+        Best effort: whatever answers, the event is ``Released``.
+
+        :raises StateError: nothing to release, or a request is not answered yet.
+        """
+        after = sending(self.state, Step.RLRQ)
+        if not self._quirks.rlrq_allowed:
+            self.state = State.CLOSED
+            return b""
+        bare = not self._security_control or self._quirks.bare_release or self.counter >= self._counter_end
+        initiate = b"" if bare else self._sealed_initiate()
+        self.state = after
+        return self._framed(acse.rlrq(initiate=initiate))
+
+    def lost(self) -> None:
+        """The connection is gone: the association is closed."""
+        self.state = State.CLOSED
+
+    def outgoing(self) -> bytes:
+        """Bytes that the last :meth:`receive` made and that must be written now; empty for none.  Each is given once."""
+        out = self._outgoing
+        self._outgoing = b""
+        return out
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Take bytes as they come from the connection; HLS and further blocks are answered in :meth:`outgoing`.
+
+        :raises ServiceException: an ExceptionResponse; the association stays open, or may be opened again if it was not yet.
+        :raises AssociationRejected: the AARE refuses; it may be opened again.
+        :raises HlsFailed: the meter refused our proof (may be opened again) or did not give its own (closed).
+        :raises DlmsError: any other ends the association; close the connection.  Events of this call are lost with it.
+        """
+        if self.state is State.CLOSED:
+            raise StateError("closed", "receive")
+        events: list[Event] = []
+        try:
+            for source, destination, frame in self._deframer.feed(data):
+                event = self._take(source, destination, frame)
+                if event is not None:
+                    events.append(event)
+        except (ServiceException, AssociationRejected):
+            # The table has already said where these lead.
+            raise
+        except RemoteError as error:
+            if self.state is _RELEASING:
+                events.append(Released(clean=False))
+                self.state = State.CLOSED
+                return events
+            if not isinstance(error, HlsFailed) or self.state is not State.IDLE:
+                self.state = State.CLOSED
+            raise
+        except DlmsError:
+            self.state = State.CLOSED
+            raise
+        return events
+
+    # --- sending -----------------------------------------------------------------------------------------------------
+
+    def _framed(self, plain: bytes) -> bytes:
+        return _SIZE.pack(self._address, len(plain)) + plain
+
+    def _next_counter(self) -> int:
+        counter = self.counter
+        if counter >= self._counter_end:
+            raise CounterExhausted(self._counter_end)
+        self.counter = counter + 1
+        return counter
+
+    def _sealed_initiate(self) -> bytes:
+        if not self._security_control or self._cipher is None:
+            return self._initiate
+        content = self._cipher.seal(self._security_control, self._title, self._next_counter(), self._initiate)
+        return security.wrap(0x21, content)
+
+    def _request(self, plain: bytes, expected: int, listed: bool = False) -> bytes:
+        after = sending(self.state, _REQUEST)
+        if self._max_request and len(plain) + _OVERHEAD > self._max_request:
+            raise RequestTooLong(len(plain) + _OVERHEAD, self._max_request)
+        frame = self._ciphered(plain, self._dedicated)
+        self._invoke = plain[2] & 0x0F
+        self._expected = expected
+        self._listed = listed
+        self.state = after
+        return frame
+
+    def _ciphered(self, plain: bytes, dedicated: Cipher | None) -> bytes:
+        """The framed request, under the dedicated key if one is given, else the global one, else plain."""
+        cipher = dedicated or self._cipher
+        if not self._security_control or cipher is None:
+            return self._framed(plain)
+        counter = self.counter
+        if counter >= self._counter_end:
+            raise CounterExhausted(self._counter_end)
+        self.counter = counter + 1
+        content = cipher.seal(self._security_control, self._title, counter, plain)
+        if self._quirks.general_ciphering:
+            tag = security.GENERAL_GLO if dedicated is None else security.GENERAL_DED
+            return self._framed(security.wrap_general(tag, self._title, content))
+        tag = security.GLO[plain[0]] if dedicated is None else security.DED[plain[0]]
+        size = len(content)
+        if size < 0x80:
+            return _HEAD.pack(self._address, size + 2, tag, size) + content
+        return self._framed(security.wrap(tag, content))
+
+    # --- receiving ---------------------------------------------------------------------------------------------------
+
+    def _take(self, source: int, destination: int, frame: bytes) -> Event | None:
+        tag = frame[0]
+        if (source, destination) != self._sap:
+            if tag not in _NOTIFICATIONS:
+                raise UnexpectedApdu(tag, f"wPorts {source} to {destination}")
+            return Notification(source, destination, frame, protected=False)
+        if tag in _PLAIN_NOTIFICATIONS:
+            return Notification(source, destination, frame, protected=False)
+        state = self.state
+        if state is _RELEASING:
+            return self._take_rlre(frame)
+        if tag == apdu.EXCEPTION_RESPONSE:
+            self._raise_exception(frame)
+        if state is _ASSOCIATING:
+            return self._take_aare(frame)
+        plain = self._deciphered(frame) if self._security_control else frame
+        if state is _AWAITING:
+            if plain[0] == self._expected:
+                return self._take_answer(plain)
+        elif state is _PROVING and plain[0] == apdu.ACTION_RESPONSE:
+            return self._take_proof(plain)
+        if plain[0] in _PLAIN_NOTIFICATIONS:
+            return Notification(source, destination, plain, protected=True)
+        if plain[0] == apdu.EXCEPTION_RESPONSE:
+            self._raise_exception(plain)
+        raise UnexpectedApdu(plain[0], state.name.lower())
+
+    def _raise_exception(self, frame: bytes) -> None:
+        state_error, service_error, counter = apdu.parse_exception(frame)
+        self.state = receiving(self.state, Step.EXCEPTION, frame[0])
+        self._forget_blocks()
+        raise ServiceException(state_error, service_error, counter)
+
+    def _deciphered(self, frame: bytes) -> bytes:
+        """The plaintext of a ciphered APDU, checked for protection, tag, counter and kind."""
+        tag = frame[0]
+        cipher = self._cipher
+        title = self.meter_title
+        inner = security.PLAIN_OF_GLO.get(tag)
+        if inner is None:
+            if tag in (security.GENERAL_GLO, security.GENERAL_DED):
+                sender, content = security.unwrap_general(frame)
+                if sender != title:
+                    raise WrongSystemTitle(title or b"", sender)
+                if tag == security.GENERAL_DED:
+                    cipher = self._dedicated
+            else:
+                inner = security.PLAIN_OF_DED.get(tag)
+                cipher = self._dedicated
+                content = security.unwrap(frame) if inner is not None else b""
+        elif len(frame) > 2 and frame[1] == len(frame) - 2 and frame[1] < 0x80:
+            content = frame[2:]
+        else:
+            content = security.unwrap(frame)
+        if cipher is None or title is None or not content:
+            raise UnexpectedApdu(tag, self.state.name.lower())
+        counter, plain = cipher.open(self._security_control, title, content)
+        if counter <= self.meter_counter:
+            raise ReplayedCounter(self.meter_counter, counter)
+        self.meter_counter = counter
+        if not plain or (inner is not None and plain[0] != inner):
+            raise MalformedApdu("ciphered APDU holds another kind than its tag says")
+        return plain
+
+    def _take_aare(self, frame: bytes) -> Event | None:
+        reply = acse.parse_aare(frame)
+        if reply.result != acse.ACCEPTED:
+            self.state = receiving(self.state, Step.AARE_REJECTED, frame[0])
+            raise AssociationRejected(reply.result, reply.diagnostic)
+        if reply.title:
+            if self.meter_title is None:
+                if len(reply.title) != security.TITLE_LENGTH:
+                    raise MalformedApdu("system title is not 8 bytes")
+                self.meter_title = reply.title
+            elif reply.title != self.meter_title:
+                raise WrongSystemTitle(self.meter_title, reply.title)
+        initiate = reply.initiate
+        if self._security_control:
+            initiate = self._deciphered(initiate or b"\x00")
+        try:
+            response = acse.parse_initiate_response(initiate)
+        except AssociationRejected:
+            self.state = receiving(self.state, Step.AARE_REJECTED, frame[0])
+            raise
+        self._conformance = response.conformance
+        self._max_request = response.max_pdu
+        if self._mechanism < security.MECHANISM_HLS_AES:
+            if reply.diagnostic == acse.DIAGNOSTIC_AUTHENTICATION_REQUIRED:
+                self.state = receiving(self.state, Step.AARE_REJECTED, frame[0])
+                raise AssociationRejected(reply.result, reply.diagnostic)
+            self.state = receiving(self.state, Step.AARE_ACCEPTED, frame[0])
+            return self._opened()
+        self.state = receiving(self.state, Step.AARE_CHALLENGE, frame[0])
+        self._prove(reply.authentication)
+        return None
+
+    def _opened(self) -> Opened:
+        return Opened(self._conformance, self._max_request, self.meter_title or b"")
+
+    def _prove(self, challenge: bytes) -> None:
+        """HLS pass 3: answer StoC, always under the global key."""
+        if len(challenge) not in _CHALLENGE_SIZES:
+            raise HlsFailed(f"challenge of {len(challenge)} bytes")
+        if challenge == self._challenge:
+            # A meter's challenge equal to ours would make us compute the very answer it owes us.
+            raise HlsFailed("our own challenge came back")
+        if self._mechanism == security.MECHANISM_HLS_GMAC and self._cipher is not None:
+            proof = self._cipher.gmac_answer(self._title, self._next_counter(), challenge)
+        else:
+            proof = security.aes_answer(self._secret, challenge)
+        invoke = self._invoke = self._invoke + 1 & 0x0F
+        plain = apdu.action_request(
+            invoke, _ASSOCIATION_CLASS, CURRENT_ASSOCIATION, _REPLY_TO_HLS, axdr.octets(proof)
+        )
+        self._outgoing = self._ciphered(plain, None)
+        self.state = sending(self.state, Step.HLS_PROOF)
+
+    def _take_proof(self, plain: bytes) -> Event:
+        """HLS pass 4: the meter's answer to CtoS."""
+        self._check_invoke(plain)
+        result, returned = apdu.parse_action_response(plain)
+        if result != apdu.SUCCESS:
+            self.state = receiving(self.state, Step.HLS_REFUSED, plain[0])
+            raise HlsFailed(f"our proof was refused: {result}")
+        if not isinstance(returned, bytes) or returned[:1] != b"\x09" or len(returned) < 2:
+            raise HlsFailed("no proof returned")
+        proof = returned[2:]
+        if returned[1] != len(proof):
+            raise HlsFailed("no proof returned")
+        try:
+            if self._mechanism == security.MECHANISM_HLS_AES:
+                security.check_aes(self._secret, self._challenge, proof)
+            elif self._cipher is not None and self.meter_title is not None:
+                self._cipher.check_gmac(self.meter_title, self._challenge, proof)
+            else:
+                raise HlsFailed("no system title to check the proof with")
+        except BadTag:
+            raise HlsFailed("the meter's proof is wrong") from None
+        self.state = receiving(self.state, Step.HLS_PROVED, plain[0])
+        return self._opened()
+
+    def _check_invoke(self, plain: bytes) -> None:
+        if len(plain) < 4:
+            raise MalformedApdu("response cut short")
+        if plain[2] & 0x0F != self._invoke:
+            raise InvokeIdMismatch(self._invoke, plain[2] & 0x0F)
+
+    def _take_answer(self, plain: bytes) -> Event | None:
+        if len(plain) < 4:
+            raise MalformedApdu("response cut short")
+        if plain[2] & 0x0F != self._invoke:
+            raise InvokeIdMismatch(self._invoke, plain[2] & 0x0F)
+        tag, kind = plain[0], plain[1]
+        if tag == apdu.GET_RESPONSE:
+            if kind == apdu.WITH_BLOCK:
+                return self._take_block(plain)
+            if kind != (apdu.WITH_LIST if self._listed else apdu.NORMAL):
+                raise UnexpectedApdu(tag, f"response kind {kind}")
+            self.state = receiving(self.state, _RESPONSE, tag)
+            if kind == apdu.WITH_LIST:
+                return GotList(apdu.parse_answers(plain[3:]))
+            if plain[3] == 0 and len(plain) > 4:
+                return self._got(plain[4:])
+            if plain[3] == 1 and len(plain) == 5:
+                return Refused(plain[4])
+            raise MalformedApdu("GET response of unusual form")
+        if kind != apdu.NORMAL:
+            raise UnexpectedApdu(tag, f"response kind {kind}")
+        if tag == apdu.SET_RESPONSE:
+            if len(plain) != 4:
+                raise MalformedApdu("SET response of unusual length")
+            self.state = receiving(self.state, _RESPONSE, tag)
+            return SetDone(plain[3])
+        result, returned = apdu.parse_action_response(plain)
+        self.state = receiving(self.state, _RESPONSE, tag)
+        if isinstance(returned, int):
+            return ActionDone(result, data_result=returned)
+        return ActionDone(result, returned)
+
+    def _got(self, data: bytes) -> Got:
+        if self._quirks.lenient_duplicate:
+            end = axdr.first_copy(data)
+            if end != len(data):
+                self.duplicates += 1
+                data = data[:end]
+        return Got(data)
+
+    def _take_block(self, plain: bytes) -> Event | None:
+        block = apdu.parse_block(plain)
+        raw = block.raw
+        if isinstance(raw, int):
+            self.state = receiving(self.state, _RESPONSE, plain[0])
+            self._forget_blocks()
+            return Refused(raw)
+        if block.number != self._block + 1:
+            raise MalformedApdu(f"block {block.number} after {self._block}")
+        self._block = block.number
+        self._collected_size += len(raw)
+        if self._collected_size > DATA_LIMIT:
+            raise OversizedApdu(self._collected_size, DATA_LIMIT)
+        self._collected.append(raw)
+        if not block.last:
+            if not raw:
+                raise MalformedApdu("empty block that is not the last")
+            self.state = receiving(self.state, Step.BLOCK, plain[0])
+            self._outgoing = self._ciphered(apdu.get_next(self._invoke, block.number), self._dedicated)
+            self.state = sending(self.state, Step.NEXT_BLOCK)
+            return None
+        self.state = receiving(self.state, _RESPONSE, plain[0])
+        data = b"".join(self._collected)
+        self._forget_blocks()
+        if self._listed:
+            return GotList(apdu.parse_answers(data))
+        if not data:
+            raise MalformedApdu("GET response without data")
+        return self._got(data)
+
+    def _forget_blocks(self) -> None:
+        self._block = 0
+        self._collected = []
+        self._collected_size = 0
+
+    def _take_rlre(self, frame: bytes) -> Released:
+        """Release is best effort: any APDU ends it, only a well-formed RLRE of reason normal ends it cleanly."""
+        self.state = State.CLOSED
+        try:
+            return Released(clean=not acse.parse_release(frame, acse.RLRE).reason)
+        except RemoteError:
+            return Released(clean=False)

@@ -109,7 +109,10 @@ class EmbeddedPostgres:
         self._settings = {**SETTINGS, **(settings or {})}
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None
-        self._account = _account()
+        account = _account()
+        self._user = account.pw_uid if account else None
+        self._group = account.pw_gid if account else None
+        self._more_groups: list[int] | None = [] if account else None
 
     @property
     def data(self) -> Path:
@@ -184,7 +187,7 @@ class EmbeddedPostgres:
         if pid is not None:
             raise AlreadyRunning(data=str(self.data), pid=pid)
         binaries = _binaries()
-        if self._account is not None:
+        if self._user is not None:
             binaries = self._within_reach(binaries)
         folder = self.data.parent
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -230,7 +233,7 @@ class EmbeddedPostgres:
         with os.fdopen(os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(self._superuser_password())
         self._give(password)
-        command = [
+        command: list[str | Path] = [
             binaries / "initdb", "--pgdata", unfinished, "--username", SUPERUSER, "--pwfile", password,
             "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin",
             "--builtin-locale", "C.UTF-8",
@@ -278,7 +281,9 @@ class EmbeddedPostgres:
                 cwd="/",
                 env=_environment(),
                 start_new_session=True,
-                **self._as_account(),
+                user=self._user,
+                group=self._group,
+                extra_groups=self._more_groups,
             )
 
     def _answers(self, port: int, deadline: float) -> bool:
@@ -329,17 +334,14 @@ class EmbeddedPostgres:
             cwd="/",
             env=_environment(),
             check=False,
-            **self._as_account(),
+            user=self._user,
+            group=self._group,
+            extra_groups=self._more_groups,
         )
 
-    def _as_account(self) -> "dict[str, int | list[int]]":
-        if self._account is None:
-            return {}
-        return {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": []}
-
     def _give(self, path: Path) -> None:
-        if self._account is not None:
-            os.chown(path, self._account.pw_uid, self._account.pw_gid)
+        if self._user is not None and self._group is not None:
+            os.chown(path, self._user, self._group)
 
     def _failed(self, words: str) -> Refusal:
         if "No space left on device" in words:

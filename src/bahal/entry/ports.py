@@ -1,0 +1,85 @@
+"""Which port each door gets: the contract's default, the next free one if it is taken, any free one for 0."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from bahal.shared.errors import ENVIRONMENT, Refusal
+
+DEFAULTS = {
+    "web": 8800,
+    "live": 8801,
+    "interlock": 8802,
+    "dial_in": 4060,
+    "fleet": 4059,
+    "bank": 8810,
+    "sms": 8811,
+    "metrics": 9100,
+}
+
+SEARCHED = 200
+
+
+class NoPortFree(Refusal):
+    """The default port and those after it are taken."""
+
+    code = "no_port_free"
+    exit_code = ENVIRONMENT
+    hi = "{door} के लिए कोई पोर्ट खाली नहीं है ({first} से {last} तक सब व्यस्त)।"
+    en = "No port is free for {door}: {first} to {last} are all taken."
+
+
+class PortTaken(Refusal):
+    """A port that was asked for by number is taken."""
+
+    code = "port_taken"
+    exit_code = ENVIRONMENT
+    hi = "{door} का पोर्ट {port} किसी और के पास है: दूसरा दें या 0 (कोई भी खाली पोर्ट)।"
+    en = "Port {port} for {door} is taken by another process: give another one, or 0 for any free port."
+
+
+class Ports:
+    """Gives out ports, none twice. A port asked for in `BAHAL_PORT_<DOOR>` is that one, or refused."""
+
+    def __init__(self) -> None:
+        self._given: set[int] = set()
+
+    def choose(self, door: str, *, host: str = "127.0.0.1") -> int:
+        """A port that nobody listens on now.
+
+        :raises NoPortFree: the default and its successors are taken.
+        :raises PortTaken: the port asked for is taken.
+        """
+        asked = os.environ.get(f"BAHAL_PORT_{door.upper()}")
+        if asked == "0":
+            port = _any(host)
+        elif asked is not None:
+            port = int(asked)
+            if port in self._given or not _free(host, port):
+                raise PortTaken(door=door, port=port)
+        else:
+            first = DEFAULTS[door]
+            for port in range(first, first + SEARCHED):
+                if port not in self._given and _free(host, port):
+                    break
+            else:
+                raise NoPortFree(door=door, first=first, last=first + SEARCHED - 1)
+        self._given.add(port)
+        return port
+
+
+def _free(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _any(host: str) -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])

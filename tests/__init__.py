@@ -1,0 +1,1 @@
+"""Tests, by room; `plugin` holds what they share."""

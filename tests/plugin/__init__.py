@@ -1,0 +1,1 @@
+"""What pytest loads before anything else: the databases of a run, and what the machine has."""

@@ -1,9 +1,10 @@
 """Client CPU of one session with a meter, in memory: six round trips under HLS 5, authenticated and encrypted.
 
-AARQ, HLS passes 3 and 4, GET of a register, disconnect ACTION, GET of the relay's output_state, RLRQ; all through the product's
-own ``ClientAssociation``, keys expanded anew in every session.  The meter's replies are made once beforehand, so that only the
-client's work is on the clock (CPU time of this process).  Peers are measured in the same minute, each by its own script in its
-own environment under ``BAHAL_HOME`` (``peers/<name>``); a peer that is not installed is left out and said so.
+AARQ, HLS passes 3 and 4, GET of a register, disconnect ACTION, GET of the relay's output_state, RLRQ; all through the
+product's own ``ClientAssociation``, keys expanded anew in every session.  The meter's replies are made once beforehand,
+so that only the client's work is on the clock (CPU time of this process).  Peers are measured in the same minute, each
+by its own script in its own environment under ``BAHAL_HOME`` (``peers/<name>``); a peer that is not installed is left
+out and said so.
 """
 
 from __future__ import annotations
@@ -138,8 +139,8 @@ def measure() -> list[float]:
 def reference_us(name: str) -> float | None:
     """Microseconds per session of a peer, or None where it is not installed.
 
-    Runs ``bench/peers/<name>_session.py`` with the interpreter of ``$BAHAL_HOME/peers/<name>`` in a process of its own; the last
-    line it prints is ``{"us": number}``.
+    Runs ``bench/peers/<name>_session.py`` with the interpreter of ``$BAHAL_HOME/peers/<name>`` in a process of its own;
+    the last line it prints is ``{"us": number}``.
     """
     home = Path(os.environ.get("BAHAL_HOME", "var"))
     interpreter = home / "peers" / name / "bin" / "python"

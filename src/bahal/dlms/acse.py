@@ -1,8 +1,7 @@
-"""Association control (ISO/IEC 8650-1 in BER, profiled by the Green Book): AARQ, AARE, RLRQ, RLRE, and the xDLMS initiate
-APDUs they carry.
+"""Association control: AARQ, AARE, RLRQ, RLRE, and the xDLMS initiate APDUs they carry.
 
-Logical names only.  Application contexts: 1 without ciphering, 3 with.  The initiate APDU arrives here already plain or already
-ciphered; this module never touches a key.
+ISO/IEC 8650-1 in BER as the Green Book profiles it.  Logical names only.  Application contexts: 1 without ciphering, 3
+with.  The initiate APDU arrives here already plain or already ciphered; this module never touches a key.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ _CONFORMANCE: Final = {
 
 
 def conformance(*services: str) -> int:
-    """The 24-bit conformance block of named services; names as in the Green Book, shortened (``block_get``, ``get``, ...)."""
+    """The 24-bit conformance block of named services (``block_get``, ``get``, ``selective_access``, ...)."""
     return sum(1 << (23 - _CONFORMANCE[service]) for service in services)
 
 
@@ -91,8 +90,8 @@ _OID_MECHANISM = bytes.fromhex("608574050802")  # {2 16 756 5 8 2 n}
 
 
 class Aarq(NamedTuple):
-    """An AARQ: application context (1 or 3), calling system title, mechanism (0 when absent), password or CtoS challenge, and
-    the initiate APDU, plain or ciphered."""
+    """An AARQ: application context (1 or 3), calling system title, mechanism (0 when absent), password or CtoS
+    challenge, and the initiate APDU, plain or ciphered."""
 
     context: int
     title: bytes
@@ -102,8 +101,8 @@ class Aarq(NamedTuple):
 
 
 class Aare(NamedTuple):
-    """An AARE: context, result, diagnostic, responding system title, mechanism, StoC challenge, and the initiate response (or
-    confirmedServiceError), plain or ciphered."""
+    """An AARE: context, result, diagnostic, responding system title, mechanism, StoC challenge, and the initiate
+    response (or confirmedServiceError), plain or ciphered."""
 
     context: int
     result: int
@@ -122,7 +121,7 @@ class Release(NamedTuple):
 
 
 class InitiateRequest(NamedTuple):
-    """Dedicated key (empty when absent), DLMS version, proposed conformance, client's largest APDU in bytes (0: no limit)."""
+    """Dedicated key (or empty), DLMS version, proposed conformance, client's largest APDU in bytes (0: no limit)."""
 
     dedicated_key: bytes
     version: int
@@ -203,7 +202,7 @@ def _name(oid: bytes, arc: bytes) -> int:
 def _aarq_frame(
     context: int, mechanism: int, title: int, authentication: int, initiate: int
 ) -> tuple[bytes, bytes, bytes]:
-    """What an AARQ of these lengths has before the title, before the authentication value and before the initiate APDU."""
+    """What an AARQ of these lengths has before the title, the authentication value and the initiate APDU."""
     head = _ber(0xA1, _ber(0x06, _OID_CONTEXT + bytes((context,))))
     if title:
         head += bytes((0xA6, title + 2, 0x04, title))
@@ -219,7 +218,7 @@ def _aarq_frame(
 
 
 def aarq(*, context: int, title: bytes, mechanism: int, authentication: bytes, initiate: bytes) -> bytes:
-    """Build an AARQ.  ``title`` is empty without ciphering; ``authentication`` is the password (mechanism 1) or the challenge."""
+    """Build an AARQ; ``title`` is empty without ciphering, ``authentication`` the password or the challenge."""
     if not mechanism:
         authentication = b""
     head, middle, tail = _aarq_frame(context, mechanism, len(title), len(authentication), len(initiate))
@@ -331,7 +330,7 @@ def _release(tag: int, reason: int, initiate: bytes) -> bytes:
 
 
 def rlrq(*, reason: int = 0, initiate: bytes = b"") -> bytes:
-    """Build an RLRQ; in a ciphered context ``initiate`` is the ciphered InitiateRequest, so that a forger cannot release."""
+    """Build an RLRQ; when ciphering, ``initiate`` is the ciphered InitiateRequest, so that a forger cannot release."""
     return _release(RLRQ, reason, initiate)
 
 
@@ -420,7 +419,7 @@ def initiate_response(*, conformance: int, max_pdu: int) -> bytes:
 def parse_initiate_response(data: bytes) -> InitiateResponse:
     """Read a plain InitiateResponse.
 
-    :raises AssociationRejected: a confirmedServiceError stands in its place; result 1, its error value as the diagnostic.
+    :raises AssociationRejected: a confirmedServiceError in its place; result 1, its error value as diagnostic.
     :raises UnexpectedApdu: another APDU.
     :raises MalformedApdu: the bytes do not follow their encoding.
     """

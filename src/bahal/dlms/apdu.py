@@ -1,7 +1,8 @@
-"""xDLMS service APDUs with logical names (Green Book 9.3 and its ASN.1): GET, SET, ACTION, notifications, ExceptionResponse.
+"""xDLMS services with logical names (Green Book 9.3): GET, SET, ACTION, notifications, ExceptionResponse.
 
-Builders return bytes; parsers return light tuples that hold raw A-XDR, never decoded values.  An invoke-id-and-priority byte is
-0xC0 (confirmed, high priority) or'ed with a 4-bit invoke-id; only those 4 bits are compared when an answer comes.
+Builders return bytes; parsers return light tuples that hold raw A-XDR, never decoded values.  An invoke-id-and-priority
+byte is 0xC0 (confirmed, high priority) or'ed with a 4-bit invoke-id; only those 4 bits are compared when an answer
+comes.
 
 A *selection* is the selector byte followed by its A-XDR parameters, as :func:`by_range` and :func:`by_entry` build it.
 """
@@ -279,8 +280,7 @@ def get_response_list(invoke: int, answers: Sequence[Answer]) -> bytes:
 def encode_answers(answers: Sequence[Answer]) -> bytes:
     """The body of a with-list response, also what its blocks carry when it is long."""
     parts = [axdr.length(len(answers))]
-    for answer in answers:
-        parts.append(bytes((1, answer)) if isinstance(answer, int) else b"\x00" + answer)
+    parts.extend(bytes((1, answer)) if isinstance(answer, int) else b"\x00" + answer for answer in answers)
     return b"".join(parts)
 
 
@@ -333,7 +333,7 @@ def set_response(invoke: int, result: int) -> bytes:
 
 
 def action_response(invoke: int, result: int, returned: Answer | None = None) -> bytes:
-    """ACTION.response normal: an action-result and, if the method returns something, raw A-XDR or a data-access-result."""
+    """ACTION.response normal: an action-result and what the method returns, raw A-XDR or a data-access-result."""
     head = bytes((ACTION_RESPONSE, NORMAL, CONFIRMED_HIGH | invoke, result))
     if returned is None:
         return head + b"\x00"
@@ -429,7 +429,7 @@ def parse_event_notification(apdu: bytes) -> EventNotification:
 
 
 class Range(NamedTuple):
-    """A range: the restricting object (class, logical name, attribute) and both bounds as A-XDR, first and last included."""
+    """A range: the restricting object (class, logical name, attribute) and both bounds, included, as A-XDR."""
 
     class_id: int
     obis: bytes

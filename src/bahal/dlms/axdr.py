@@ -6,8 +6,8 @@ structure to tuple, bit-string to :class:`BitString`, date-time (25), date (26) 
 
 Encoding never guesses a type: each function names its own and returns tag and contents as bytes.
 
-Any input is bounded: nesting by ``DEPTH_LIMIT``, elements by ``ELEMENT_LIMIT``, bytes by ``SIZE_LIMIT``; a claimed count
-larger than the bytes that follow fails before anything is allocated.
+Any input is bounded: nesting by ``DEPTH_LIMIT``, elements by ``ELEMENT_LIMIT``, bytes by ``SIZE_LIMIT``; a claimed
+count larger than the bytes that follow fails before anything is allocated.
 """
 
 from __future__ import annotations
@@ -124,9 +124,7 @@ class DontCare:
 
 DONT_CARE: Final = DontCare()
 
-Value: TypeAlias = Union[
-    None, bool, int, float, bytes, str, BitString, DontCare, "list[Value]", "tuple[Value, ...]"
-]
+Value: TypeAlias = Union[bool, int, float, bytes, str, BitString, DontCare, "list[Value]", "tuple[Value, ...]", None]
 
 _FIXED: dict[int, tuple[struct.Struct, int]] = {
     tag: (struct.Struct(code), struct.calcsize(code))
@@ -337,16 +335,15 @@ def decode_prefix(data: bytes | memoryview, at: int = 0) -> tuple[Value, int]:
 def decode(data: bytes | memoryview, *, lenient: bool = False) -> Value:
     """Decode exactly one value.
 
-    ``lenient`` accepts what one make of meter does: a further copy of the value after the first, of the same type and well
-    formed; the first copy is returned.
+    ``lenient`` accepts what one make of meter does: a further copy of the value after the first, of the same type and
+    well formed; the first copy is returned.
 
     :raises MalformedApdu: the bytes do not follow A-XDR, or bytes are left over.
     :raises OversizedApdu: a limit of this module is passed.
     """
     value, end = decode_prefix(data)
-    if end != len(data):
-        if not lenient or end != first_copy(data):
-            raise MalformedApdu(f"{len(data) - end} bytes after the value")
+    if end != len(data) and not (lenient and end == first_copy(data)):
+        raise MalformedApdu(f"{len(data) - end} bytes after the value")
     return value
 
 

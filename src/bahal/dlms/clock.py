@@ -1,7 +1,8 @@
 """The 12-byte COSEM date-time (Blue Book, common data types) and aware ``datetime``.
 
-Year (2), month, day of month, day of week (1 = Monday), hour, minute, second, hundredths, deviation (2, signed), status.
-The deviation is minutes from local time to UTC, positive west: local + deviation = UTC, so Indian time carries -330.
+Year (2), month, day of month, day of week (1 = Monday), hour, minute, second, hundredths, deviation (2, signed),
+status.  The deviation is minutes from local time to UTC, positive west: local + deviation = UTC, so Indian time carries
+-330.
 """
 
 from __future__ import annotations

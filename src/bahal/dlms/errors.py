@@ -1,8 +1,8 @@
 """Everything that can go wrong between us and a meter, each with a name and its data.
 
 Two families, after h11: a :class:`LocalError` is our own misuse and a bug or a bad setting on our side; a
-:class:`RemoteError` is what the other end did.  ``name`` is a short slug that serves as a metric label, ``data`` the facts
-that were known when the error was raised.  No message carries key material.
+:class:`RemoteError` is what the other end did.  ``name`` is a short slug that serves as a metric label, ``data`` the
+facts that were known when the error was raised.  No message carries key material.
 """
 
 from __future__ import annotations

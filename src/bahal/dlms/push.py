@@ -1,6 +1,7 @@
-"""Pushes: a DataNotification under general-glo-ciphering, which tells its sender by system title (Green Book 9.3.10, 9.2.7.2).
+"""Pushes: a DataNotification under general-glo-ciphering, which names its sender (Green Book 9.3.10 and 9.2.7.2).
 
-There is no association behind a push.  Look at :func:`sender_of` first, fetch that meter's keys and last counter, then open it.
+There is no association behind a push.  Look at :func:`sender_of` first, fetch that meter's keys and last counter, then
+open it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from bahal.dlms.security import Cipher
 
 
 class Opened(NamedTuple):
-    """An opened push: the meter's system title and invocation counter (keep it as the new last one), and what it says."""
+    """An opened push: the meter's system title, its invocation counter (the new last one), and what it says."""
 
     title: bytes
     counter: int

@@ -1,4 +1,4 @@
-"""Profile buffers at speed: rows of one known shape turned to columns by ``struct``, anything else by the generic decoder."""
+"""Profile buffers at speed: rows of one known shape by ``struct``, anything else by the generic decoder."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ Row = tuple[axdr.Value, ...]
 class CompiledRows:
     """A buffer (array of structures) whose rows all have the columns of ``layout``.
 
-    A column is ``"octets:N"`` (octet-string of N bytes, N below 128) or the name of an ``axdr`` function of fixed size, such as
-    ``"uint32"``.  48 rows of a clock and four registers take a tenth of the generic decoder's time.  Rows that depart from the
-    layout (null for "as before", another type, a short octet-string) are decoded generically, so the answer is always the same.
+    A column is ``"octets:N"`` (octet-string of N bytes, N below 128) or the name of an ``axdr`` function of fixed size,
+    such as ``"uint32"``.  48 rows of a clock and four registers take a tenth of the generic decoder's time.  Rows that
+    depart from the layout (null for "as before", another type, a short octet-string) are decoded generically, so the
+    answer is always the same.
     """
 
     __slots__ = ("_marks", "_row", "layout")
@@ -88,7 +89,7 @@ class CompiledRows:
         width = len(self.layout)
         if any(len(row) != width for row in rows):
             raise MalformedApdu(f"rows of another width than {width}")
-        return list(zip(*rows)) if rows else [()] * width
+        return list(zip(*rows, strict=True)) if rows else [()] * width
 
 
 def generic_rows(data: bytes | memoryview) -> list[Row]:

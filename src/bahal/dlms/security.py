@@ -101,8 +101,8 @@ class Cipher:
     def open(self, required: int, title: bytes, content: bytes) -> tuple[int, bytes]:
         """Check and decipher a content; return its counter and the plaintext.
 
-        ``required`` is the least protection accepted (0x10, 0x20 or 0x30).  Encryption only (0x20) proves nothing about the
-        sender or the counter.  The plaintext leaves this method only after the tag was compared.
+        ``required`` is the least protection accepted (0x10, 0x20 or 0x30).  Encryption only (0x20) proves nothing about
+        the sender or the counter.  The plaintext leaves this method only after the tag was compared.
 
         :raises MalformedApdu: too short, another suite, compressed, or under a broadcast key.
         :raises WeakProtection: less protection than required.
@@ -117,8 +117,8 @@ class Cipher:
         if control == 0x30:
             if len(content) < 17:
                 raise MalformedApdu("authentication tag cut short")
-            # Counter mode is its own inverse: enciphering the ciphertext undoes it, enciphering the result gives the tag.
-            # Two calls here cost a third of one streaming GCM context, which is the only way to a 12-byte tag otherwise.
+            # Counter mode is its own inverse: enciphering the ciphertext undoes it, and enciphering the result gives
+            # the tag.  Two calls cost a third of a streaming GCM context, the only other way to a 12-byte tag.
             nonce = title + invocation
             plaintext = self._encrypt(nonce, content[5:-12], None)[:-16]
             tag = self._encrypt(nonce, plaintext, self._aad)[-16:-4]
@@ -168,7 +168,7 @@ def aes_answer(secret: bytes, challenge: bytes) -> bytes:
     if len(secret) != KEY_LENGTH:
         raise ValueOutOfRange("secret length", len(secret))
     padded = challenge + bytes(-len(challenge) % 16)
-    encryptor = BlockCipher(algorithms.AES(secret), modes.ECB()).encryptor()  # noqa: S305 - the protocol's own choice
+    encryptor = BlockCipher(algorithms.AES(secret), modes.ECB()).encryptor()  # noqa: S305 (the mechanism says so)
     return encryptor.update(padded) + encryptor.finalize()
 
 

@@ -6,9 +6,10 @@ The caller owns the socket and the time limits.  It writes what the request meth
 Security rules kept here (Green Book chapter 9, and what a trial taught):
 
 * invocation counters come from a range reserved beforehand and are never used twice, whatever fails;
-* the meter's own counter must rise, its system title must be the registered one, and in a ciphered association an answer with
-  less protection than agreed ends it;
-* an ExceptionResponse cannot be authenticated.  It raises, leaves the association usable, and an ACTION answered so is unknown.
+* the meter's own counter must rise, its system title must be the registered one, and in a ciphered association an
+  answer with less protection than agreed ends it;
+* an ExceptionResponse cannot be authenticated.  It raises, leaves the association usable, and an ACTION answered so is
+  unknown.
 """
 
 from __future__ import annotations
@@ -88,13 +89,16 @@ class ClientAssociation:
 
     :param client_sap: our wPort (16 public, 32 reading, 48 setting).
     :param mechanism: 0 none, 1 LLS, 2 HLS with AES-128, 5 HLS with GMAC.
-    :param security_control: 0 plain, 0x20 encrypted, 0x30 authenticated and encrypted; the least accepted from the meter too.
-    :param system_title: ours, 8 bytes; :param meter_title: the registered one, or None to learn it from the AARE.
+    :param security_control: 0 plain, 0x20 encrypted, 0x30 authenticated and encrypted; the least accepted from the
+        meter too.
+    :param system_title: ours, 8 bytes.
+    :param meter_title: the registered one, or None to learn it from the AARE.
     :param cipher: global keys, needed whenever ``security_control`` is not 0 or the mechanism is 5.
     :param secret: password of mechanism 1, AES key of mechanism 2.
-    :param counter: first invocation counter of the reserved range, :param counter_end: first one beyond it.
-    :param last_meter_counter: highest authenticated counter seen from this meter, -1 for none.  Under 0x20 the counter is not
-        authenticated: do not keep ``meter_counter`` of such an association.
+    :param counter: first invocation counter of the reserved range.
+    :param counter_end: first one beyond the range.
+    :param last_meter_counter: highest authenticated counter seen from this meter, -1 for none.  Under 0x20 the counter
+        is not authenticated: do not keep ``meter_counter`` of such an association.
     :param dedicated_key: 16 bytes to cipher services with ded-*; none by default.  HLS always uses the global key.
     :param random: source of the challenge, ``n -> n bytes``.
     :raises ValueOutOfRange: settings that contradict each other.
@@ -272,7 +276,7 @@ class ClientAssociation:
         self.state = State.CLOSED
 
     def outgoing(self) -> bytes:
-        """Bytes that the last :meth:`receive` made and that must be written now; empty for none.  Each is given once."""
+        """Bytes that the last :meth:`receive` made, to be written now; empty for none.  Given once."""
         out = self._outgoing
         self._outgoing = b""
         return out
@@ -280,7 +284,8 @@ class ClientAssociation:
     def receive(self, data: bytes) -> list[Event]:
         """Take bytes as they come from the connection; HLS and further blocks are answered in :meth:`outgoing`.
 
-        :raises ServiceException: an ExceptionResponse; the association stays open, or may be opened again if it was not yet.
+        :raises ServiceException: an ExceptionResponse; the association stays open, or may be opened again if it was not
+            yet.
         :raises AssociationRejected: the AARE refuses; it may be opened again.
         :raises HlsFailed: the meter refused our proof (may be opened again) or did not give its own (closed).
         :raises DlmsError: any other ends the association; close the connection.  Events of this call are lost with it.
@@ -470,9 +475,7 @@ class ClientAssociation:
         else:
             proof = security.aes_answer(self._secret, challenge)
         invoke = self._invoke = self._invoke + 1 & 0x0F
-        plain = apdu.action_request(
-            invoke, _ASSOCIATION_CLASS, CURRENT_ASSOCIATION, _REPLY_TO_HLS, axdr.octets(proof)
-        )
+        plain = apdu.action_request(invoke, _ASSOCIATION_CLASS, CURRENT_ASSOCIATION, _REPLY_TO_HLS, axdr.octets(proof))
         self._outgoing = self._ciphered(plain, None)
         self.state = sending(self.state, Step.HLS_PROOF)
 

@@ -67,7 +67,7 @@ class SetDone:
 
 
 class ActionDone:
-    """An ACTION answered: ``result`` 0 is success as the meter tells it, which for a relay proves nothing until it is read back.
+    """An ACTION answered: ``result`` 0 is success as the meter tells it; a relay proves it only when it is read back.
 
     ``data`` is what the method returned as raw A-XDR; ``data_result`` the data-access-result that came in its place.
     """
@@ -83,8 +83,9 @@ class ActionDone:
 class Notification:
     """An APDU that nobody asked for: DataNotification or EventNotification.
 
-    ``protected`` tells that it came ciphered in this association and ``apdu`` is its checked plaintext.  Otherwise ``apdu`` is as
-    it came, to be opened by ``bahal.dlms.push`` or distrusted.  ``source`` and ``destination`` are wPorts.
+    ``protected`` tells that it came ciphered in this association and ``apdu`` is its checked plaintext.  Otherwise
+    ``apdu`` is as it came, to be opened by ``bahal.dlms.push`` or distrusted.  ``source`` and ``destination`` are
+    wPorts.
     """
 
     __slots__ = ("apdu", "destination", "protected", "source")
@@ -97,7 +98,7 @@ class Notification:
 
 
 class Released:
-    """The association has ended; ``clean`` tells whether the meter agreed in good form.  Close the connection either way."""
+    """The association has ended, ``clean`` if the meter agreed in good form.  Close the connection either way."""
 
     __slots__ = ("clean",)
 

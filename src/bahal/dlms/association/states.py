@@ -1,11 +1,11 @@
 """The life of an association in one table, for client and server alike.
 
-A step is what passes on the wire (or breaks), seen from either end: the client *sends* an AARQ and the server *receives* it, and
-both move from ``IDLE`` to ``ASSOCIATING``.  Whatever the table does not list is refused, by :class:`StateError` on the side that
-wanted to send and by :class:`UnexpectedApdu` on the side that received.
+A step is what passes on the wire (or breaks), seen from either end: the client *sends* an AARQ and the server
+*receives* it, and both move from ``IDLE`` to ``ASSOCIATING``.  Whatever the table does not list is refused, by
+:class:`StateError` on the side that wanted to send and by :class:`UnexpectedApdu` on the side that received.
 
-An ExceptionResponse never sticks: it brings a request back to ``OPEN`` and an association under way back to ``IDLE``, from
-where it may be opened again.
+An ExceptionResponse never sticks: it brings a request back to ``OPEN`` and an association under way back to ``IDLE``,
+from where it may be opened again.
 """
 
 from __future__ import annotations

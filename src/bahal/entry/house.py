@@ -1,0 +1,193 @@
+"""The house of one instance: database, schema, and every room in the order in which they need one another."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO
+
+import structlog
+
+from bahal.entry import instance
+from bahal.entry.ports import Ports
+from bahal.entry.postgres import EmbeddedPostgres
+from bahal.entry.roles import adopt
+from bahal.entry.supervisor import FEWEST_FILES, Room, Supervisor, lock_home, raise_file_limit
+from bahal.shared.database import dsn_of
+from bahal.shared.errors import ENVIRONMENT, Refusal
+from bahal.shared.home import Home
+
+Told = Callable[[str], None]
+
+
+class SchemaFailed(Refusal):
+    """The database's schema could not be brought up to date."""
+
+    code = "schema_failed"
+    exit_code = ENVIRONMENT
+    hi = "डेटाबेस की संरचना अद्यतन नहीं हो सकी: {why}"
+    en = "The database's schema could not be brought up to date: {why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """The simulated outside world of a rehearsal: how many meters, from which seed, how slow each reply (seconds)."""
+
+    meters: int
+    seed: int
+    reply_delay: float
+    faults: str = "none"
+
+
+class House:
+    """Opens and closes one instance."""
+
+    def __init__(self, home: Home, *, told: Told = lambda _line: None) -> None:
+        self.home = home
+        self.supervisor = Supervisor(home)
+        self._postgres: EmbeddedPostgres | None = None
+        self._told = told
+        self._held: IO[str] | None = None
+        self._ports = Ports()
+        self._log = structlog.get_logger(room="supervisor")
+
+    def take(self) -> None:
+        """Take the folder and check what this machine gives.
+
+        :raises AlreadyUp: another process has it.
+        :raises TooFewFiles: the limit of open files is too low.
+        """
+        self._held = lock_home(self.home)
+        raise_file_limit(FEWEST_FILES)
+
+    def open_database(self) -> None:
+        """Bring the database up, or check the operator's own, and its schema to this version."""
+        url = os.environ.get("DATABASE_URL")
+        if url:
+            adopt(url, home=self.home)
+        else:
+            postgres = EmbeddedPostgres(self.home.path)
+            postgres.start()
+            self._postgres = postgres
+            self.supervisor.check = self._keep_database
+        self._told("database")
+        migrate(self.home)
+        self._told("schema")
+
+    def open_rooms(self, *, outside: Outside | None) -> None:
+        """Start the rooms, and in a rehearsal the outside world first."""
+        home, ports = self.home, self._ports
+        place = {door: ports.choose(door) for door in ("web", "live", "dial_in", "interlock")}
+        endpoints = self.supervisor.endpoints
+        endpoints.update(
+            web=f"http://localhost:{place['web']}",
+            live=f"http://localhost:{place['live']}",
+            interlock=f"http://localhost:{place['interlock']}",
+            dial_in=f"127.0.0.1:{place['dial_in']}",
+            reader_dsn=dsn_of("reader", home=home),
+        )
+        clock = {"BAHAL_CLOCK": str(home.run / "clock.json")} if instance.require(home) == "rehearsal" else {}
+        environment = dict(clock)
+        metrics = {room: ports.choose("metrics") for room in ("headend", "worker")}
+        endpoints["metrics"] = f"http://localhost:{metrics['headend']}/metrics"
+        if outside is not None:
+            place["bank"], place["sms"] = ports.choose("bank"), ports.choose("sms")
+            place["fleet"] = ports.choose("fleet", host="0.0.0.0")  # noqa: S104  # it serves 127.0.0.0/8 only
+            endpoints["bank"] = f"http://localhost:{place['bank']}"
+            endpoints["sms"] = f"http://localhost:{place['sms']}"
+            endpoints["fleet"] = f"127.0.0.0/8:{place['fleet']}"
+            environment["BAHAL_SMS_URL"] = f"http://127.0.0.1:{place['sms']}"
+        rooms = [
+            Room("web", _web(place["web"]), environment, port=place["web"]),
+            Room("live", _live(place["live"]), environment, port=place["live"]),
+            Room("worker", _room("worker", metrics["worker"]), environment, announces=True),
+            Room("headend", _room("headend", place["dial_in"], metrics["headend"]), clock, announces=True),
+            Room("interlock", _room("interlock", place["interlock"]), {}, announces=True),
+        ]
+        if outside is not None:
+            callback = f"http://127.0.0.1:{place['web']}/webhooks/sms"
+            rooms += [
+                Room("bank", _room("bank", place["bank"]), clock, announces=True),
+                Room("sms", _room("sms", place["sms"], callback), clock, announces=True),
+                Room("fleet", fleet_command(home, outside, port=place["fleet"], dial_in=place["dial_in"]), clock, announces=True),
+            ]
+            write_fleet_roster(home, outside, port=place["fleet"])
+        self.supervisor.start(*rooms)
+        self._told("rooms")
+
+    def close(self) -> None:
+        """Drain every room, then the database; the folder is free afterwards."""
+        self.supervisor.drain()
+        if self._postgres is not None:
+            self._postgres.stop()
+        if self._held is not None:
+            self._held.close()
+
+    def _keep_database(self) -> None:
+        if self._postgres is not None and self._postgres.running() is None:
+            self._log.error("died", process="postgres", again_in_s=0)
+            self._postgres.start()
+            self._log.warning("started_again", process="postgres")
+
+
+def migrate(home: Home) -> None:
+    """Apply the schema's migrations as its owner.
+
+    :raises SchemaFailed: the database refused; the sentence holds its last word.
+    """
+    ran = subprocess.run(
+        [sys.executable, "-m", "django", "migrate", "--verbosity", "0"],
+        env={**os.environ, "BAHAL_HOME": str(home.path), "BAHAL_ROLE": "owner", "DJANGO_SETTINGS_MODULE": "bahal.settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode != 0:
+        words = [line for line in ran.stderr.strip().splitlines() if line.strip()]
+        raise SchemaFailed(why=words[-1] if words else f"exit code {ran.returncode}")
+
+
+def write_fleet_roster(home: Home, outside: Outside, *, port: int) -> None:
+    """Write the simulated meters' roster: the same seed gives the same meters and keys."""
+    from bahal.dlms.quirks import registry
+    from bahal.fleet.roster import invent, write_roster
+
+    makes = [(make.name, make.flag.encode()) for make in registry().values()]
+    write_roster(roster_path(home), invent(count=outside.meters, seed=outside.seed, port=port, makes=makes))
+
+
+def roster_path(home: Home) -> "os.PathLike[str]":
+    """Where the rehearsal's roster stands."""
+    return home.path / "demo" / "roster.csv"
+
+
+def fleet_command(home: Home, outside: Outside, *, port: int, dial_in: int) -> list[str]:
+    """The command that starts the fleet."""
+    return [
+        sys.executable, "-m", "bahal.entry.cli", "fleet",
+        "--roster", str(roster_path(home)), "--port", str(port), "--reply-delay", str(outside.reply_delay),
+        "--push-to", f"127.0.0.1:{dial_in}", "--faults", outside.faults,
+    ]  # fmt: skip
+
+
+def _room(name: str, *arguments: object) -> list[str]:
+    return [sys.executable, "-m", "bahal.entry.rooms", name, *map(str, arguments)]
+
+
+def _web(port: int) -> list[str]:
+    # One thread a worker: four in one worker made a page three times slower (GIL).
+    return [
+        sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
+        "--workers", "1", "--blocking-threads", "1", "--backlog", "1024", "--no-ws", "--log-level", "warning",
+        "bahal.edges.wsgi:application",
+    ]  # fmt: skip
+
+
+def _live(port: int) -> list[str]:
+    return [
+        sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port),
+        "--workers", "1", "--no-ws", "--log-level", "warning", "bahal.edges.live:application",
+    ]  # fmt: skip

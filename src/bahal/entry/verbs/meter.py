@@ -1,0 +1,52 @@
+"""Meters: import a manufacturer's file; ask one meter directly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bahal.entry import answering
+from bahal.entry.business import enter
+from bahal.shared.home import Home
+
+AsJson = Annotated[bool, typer.Option("--json", help="Answer as one JSON object.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these verbs to the command line."""
+    meter = typer.Typer(no_args_is_help=True, help="Meters: import a manufacturer's file.")
+    meter.command("import")(import_file)
+    app.add_typer(meter, name="meter")
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="CSV with keys in hex.")],
+    actor: Annotated[str, typer.Option("--as", help="Who imports, for the audit.")] = "operator",
+    as_json: AsJson = False,
+) -> None:
+    """Import meters from CSV; their keys are sealed to the interlock and the head-end at once. Bad rows are named."""
+    enter()
+    from bahal.journeys.import_meters import import_meters
+
+    home = Home.of()
+    with file.open(encoding="utf-8-sig", newline="") as rows:
+        done = import_meters(
+            rows=rows,
+            interlock_public=bytes.fromhex((home.path / "interlock" / "sealing.pub").read_text()),
+            headend_public=bytes.fromhex((home.path / "headend" / "sealing.pub").read_text()),
+            actor=actor,
+        )
+    if as_json:
+        typer.echo(json.dumps(done, ensure_ascii=False, default=str))
+        return
+    for bad in done["refused"]:
+        typer.echo(f"{file}:{bad['line']}: {bad['en']}", err=True)
+    answering.answer(
+        {"file": str(file), "loaded": done["loaded"], "refused": len(done["refused"])},
+        as_json=False,
+        hi="{file}: {loaded} मीटर जुड़े, {refused} पंक्तियाँ छोड़ी गईं",
+        en="{file}: {loaded} meters imported, {refused} rows refused",
+    )

@@ -1,0 +1,104 @@
+"""The outside world of a rehearsal, each a process that speaks its protocol: fleet, bank, SMS centre; and a probe."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bahal.entry.house import roster_path
+from bahal.entry.logs import set_up_logs
+from bahal.entry.supervisor import raise_file_limit
+from bahal.shared.errors import USAGE, Refusal
+from bahal.shared.home import Home
+
+FILES_FOR_A_FLEET = 4096
+
+
+class FaultsUnknown(Refusal):
+    """The fleet has no such faults."""
+
+    code = "faults_unknown"
+    exit_code = USAGE
+    hi = "`{faults}` नाम की कोई खराबी नहीं: अभी केवल `none`।"
+    en = "The fleet knows no faults called `{faults}`: for now only `none`."
+
+
+class AddressWrong(Refusal):
+    """Not HOST:PORT."""
+
+    code = "address_wrong"
+    exit_code = USAGE
+    hi = "`{given}` पता नहीं है: HOST:PORT दें।"
+    en = "`{given}` is not an address: give HOST:PORT."
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these verbs to the command line."""
+    app.command()(fleet)
+    app.command()(bank)
+    app.command()(sms)
+
+
+def address(given: str) -> tuple[str, int]:
+    """HOST:PORT as a pair.
+
+    :raises AddressWrong: it is not one.
+    """
+    host, _, port = given.rpartition(":")
+    try:
+        return str(ipaddress.ip_address(host)), int(port)
+    except ValueError:
+        raise AddressWrong(given=given) from None
+
+
+def fleet(
+    roster: Annotated[Path | None, typer.Option(help="The meters' roster; the instance's own unless given.")] = None,
+    port: Annotated[int, typer.Option(help="One port, on every address of 127.0.0.0/8.")] = 4059,
+    reply_delay: Annotated[float, typer.Option(min=0.0, help="Seconds before each reply.")] = 0.0,
+    push_to: Annotated[str, typer.Option(help="Where alerts are pushed: HOST:PORT.")] = "127.0.0.1:4060",
+    faults: Annotated[str, typer.Option(help="none")] = "none",
+) -> None:
+    """Run a circle of simulated meters on real sockets, until SIGTERM."""
+    from bahal.fleet import main as meters
+
+    if faults != "none":
+        raise FaultsUnknown(faults=faults)
+    home = Home.of()
+    home.make()
+    raise_file_limit(FILES_FOR_A_FLEET)
+    clock = home.run / "clock.json"
+    meters.run(
+        roster_path=roster or Path(roster_path(home)),
+        host_port=("0.0.0.0", port),  # noqa: S104  # the fleet refuses every address outside 127.0.0.0/8
+        log_path=home.logs / "fleet.jsonl",
+        delay=reply_delay,
+        push_to=address(push_to),
+        admin_path=home.run / "fleet.sock",
+        clock_path=clock if clock.exists() else None,
+    )
+
+
+def bank(port: Annotated[int, typer.Option(help="0 for any free port.")] = 8810) -> None:
+    """Run the bank's stand-in: it takes money and writes logs/bank.jsonl, until SIGTERM."""
+    from bahal.gateways.bank import counter
+
+    home = Home.of()
+    home.make()
+    set_up_logs("bank")
+    counter.run(port=port, log=home.logs / "bank.jsonl")
+
+
+def sms(
+    port: Annotated[int, typer.Option(help="0 for any free port.")] = 8811,
+    callback: Annotated[str, typer.Option(help="Where delivery reports go.")] = "http://127.0.0.1:8800/webhooks/sms",
+) -> None:
+    """Run the SMS centre's stand-in: it delivers and writes logs/sms.jsonl, until SIGTERM."""
+    from bahal.gateways.sms import centre
+
+    home = Home.of()
+    home.make()
+    set_up_logs("sms")
+    centre.run(port=port, log=home.logs / "sms.jsonl", callback=callback)

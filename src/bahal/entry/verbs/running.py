@@ -1,0 +1,118 @@
+"""Running an instance: up, down, doctor."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from bahal.entry import answering, doctor, instance
+from bahal.entry.house import House, Outside
+from bahal.entry.logs import set_up_logs
+from bahal.shared.errors import ENVIRONMENT, Refusal
+from bahal.shared.home import Home, read_json
+
+AsJson = Annotated[bool, typer.Option("--json", help="Answer as one JSON object.")]
+
+
+class NotUp(Refusal):
+    """Nothing runs on this folder."""
+
+    code = "not_up"
+    exit_code = ENVIRONMENT
+    hi = "{home} पर बहाल नहीं चल रहा।"
+    en = "Bahal does not run on {home}."
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these verbs to the command line."""
+    app.command()(up)
+    app.command()(down)
+    app.command("doctor")(examine)
+
+
+def up(
+    demo: Annotated[bool, typer.Option("--demo", help="A rehearsal: with simulated meters, bank and SMS centre.")] = False,
+    consumers: Annotated[int, typer.Option(min=1, help="Simulated meters (with --demo).")] = 10_000,
+    defaulters: Annotated[int, typer.Option(min=0, help="The drive that the rehearsal's caps allow (with --demo).")] = 796,
+    seed: Annotated[int, typer.Option(help="Same seed, same meters (with --demo).")] = 1,
+    reply_delay: Annotated[float, typer.Option(min=0.0, help="Seconds before each meter's reply (with --demo).")] = 0.5,
+    monday: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The business day begins here.")] = datetime(  # noqa: DTZ001,B008
+        2025, 11, 24
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """Start every room and stay until Ctrl-C or `bahal down`. What dies is started again."""
+    home = Home.of()
+    set_up_logs("supervisor", home.logs / "supervisor.log" if home.logs.is_dir() else None)
+    house = House(home)
+    house.take()
+    try:
+        instance.make(home, rehearsal=demo, business_at=_three_days_before(monday) if demo else None)
+        if demo:
+            from bahal.rehearsal.officers import enrol
+
+            enrol(home, profile=instance.Profile.rehearsal(connections=consumers, defaulters=defaulters))
+        house.supervisor.stop_on_signals()
+        house.open_database()
+        outside = Outside(meters=consumers, seed=seed, reply_delay=reply_delay) if demo else None
+        house.open_rooms(outside=outside)
+        answering.answer(
+            house.supervisor.endpoints,
+            as_json=as_json,
+            hi="बहाल चल रहा है: {web} (रोकने के लिए Ctrl-C या `bahal down`)",
+            en="Bahal runs: {web} (stop with Ctrl-C or `bahal down`)",
+        )
+        sys.stdout.flush()
+        house.supervisor.watch()
+    finally:
+        house.close()
+
+
+def down(as_json: AsJson = False) -> None:
+    """Stop what `bahal up` started: every room drains first."""
+    home = Home.of()
+    running = read_json(home.run / "endpoints.json")
+    pid = int(running["pids"]["supervisor"]) if running else 0
+    try:
+        if not pid:
+            raise ProcessLookupError
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        raise NotUp(home=str(home.path)) from None
+    began = time.monotonic()
+    while _alive(pid) and time.monotonic() - began < 60:
+        time.sleep(0.05)
+    seconds = round(time.monotonic() - began, 1)
+    answering.answer({"stopped": pid, "seconds": seconds}, as_json=as_json, hi="रुक गया ({seconds} से.)", en="Stopped ({seconds} s)")
+
+
+def examine(as_json: AsJson = False) -> None:
+    """Check the machine and the instance, and say what to do about each finding. Exit 3 if something is wrong."""
+    findings = doctor.examine(Home.of())
+    doctor.show(findings, as_json=as_json)
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(ENVIRONMENT)
+
+
+def _three_days_before(monday: datetime) -> datetime:
+    """08:00 in Asia/Kolkata, three days before the cut: when the first reminders may go out."""
+    from datetime import timedelta
+
+    from bahal.shared.text import INDIA
+
+    morning = monday.replace(hour=11, tzinfo=INDIA) - timedelta(days=3)
+    return morning.astimezone(UTC)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

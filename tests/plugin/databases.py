@@ -1,4 +1,4 @@
-"""One temporary PostgreSQL a run, started when the first test needs it, and databases copied from one migrated template.
+"""One temporary PostgreSQL a run, started when a test needs it, and databases copied from one migrated template.
 
 A test takes one of two:
 

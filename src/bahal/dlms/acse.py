@@ -67,11 +67,6 @@ def conformance(*services: str) -> int:
     return sum(1 << (23 - _CONFORMANCE[service]) for service in services)
 
 
-def services_of(block: int) -> list[str]:
-    """The names of the services in a conformance block; bits without a name here are left out."""
-    return [service for service, bit in _CONFORMANCE.items() if block >> (23 - bit) & 1]
-
-
 CLIENT_CONFORMANCE: Final = conformance(
     "general_protection",
     "priority",
@@ -307,16 +302,6 @@ def parse_aare(apdu: bytes) -> Aare:
     if result is None:
         raise MalformedApdu("AARE without a result")
     return Aare(context, result, diagnostic, title, mechanism, authentication, initiate)
-
-
-def accept(reply: Aare) -> Aare:
-    """Pass an accepting AARE on.
-
-    :raises AssociationRejected: any other result.
-    """
-    if reply.result != ACCEPTED:
-        raise AssociationRejected(reply.result, reply.diagnostic)
-    return reply
 
 
 # --- release ---------------------------------------------------------------------------------------------------------

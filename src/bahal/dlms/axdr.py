@@ -300,6 +300,9 @@ class _Reader:
                 raise MalformedApdu("type description cut short")
             count = data[at] << 8 | data[at + 1]
             member, at = self.description(at + 2, depth + 1)
+            if _hollow(member):
+                # A few bytes could otherwise describe millions of elements.
+                raise MalformedApdu("array of elements without contents")
             return (tag, count, [member]), at
         if tag == COMPACT_ARRAY:
             raise MalformedApdu("compact-array within a compact-array")
@@ -318,6 +321,16 @@ class _Reader:
 
 
 _Description: TypeAlias = "tuple[int, int, list[_Description]]"
+
+
+def _hollow(description: _Description) -> bool:
+    """Whether a value so described takes no byte at all."""
+    tag, count, members = description
+    if tag == ARRAY:
+        return not count
+    if tag == STRUCTURE:
+        return all(map(_hollow, members))
+    return tag in (NULL, DONT_CARE_TAG)
 
 
 def decode_prefix(data: bytes | memoryview, at: int = 0) -> tuple[Value, int]:

@@ -23,7 +23,7 @@ STATUS_DAYLIGHT_SAVING = 0x80
 
 _LAYOUT = struct.Struct(">HBBBBBBBhB")
 _MINUTE = timedelta(minutes=1)
-_DEVIATION_LIMIT = 720
+_DEVIATION_LIMIT = 840  # the standard says 720; two zones of the world lie further out
 
 
 def encode(moment: datetime, *, status: int = 0) -> bytes:
@@ -60,7 +60,7 @@ def decode(raw: bytes, *, zone: tzinfo) -> datetime:
     year, month, day, _, hour, minute, second, hundredths, deviation, _ = _LAYOUT.unpack(raw)
     if deviation == DEVIATION_UNSPECIFIED:
         there = zone
-    elif -_DEVIATION_LIMIT * 2 < deviation < _DEVIATION_LIMIT * 2:
+    elif -_DEVIATION_LIMIT <= deviation <= _DEVIATION_LIMIT:
         there = timezone(timedelta(minutes=-deviation))
     else:
         raise MalformedApdu(f"deviation {deviation}")

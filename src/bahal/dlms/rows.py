@@ -23,7 +23,6 @@ _COLUMNS = {
     "float32": (axdr.FLOAT32, "f"),
     "float64": (axdr.FLOAT64, "d"),
 }
-_NAMES = {tag: name for name, (tag, _) in _COLUMNS.items()}
 
 Row = tuple[axdr.Value, ...]
 
@@ -106,34 +105,6 @@ def generic_rows(data: bytes | memoryview) -> list[Row]:
             raise MalformedApdu("profile row is not a structure")
         rows.append(row)
     return rows
-
-
-def layout_of(data: bytes | memoryview) -> tuple[str, ...] | None:
-    """The layout of the first row of a buffer, or None where no fixed layout describes it (or no row is there)."""
-    data = bytes(data)
-    if len(data) < 2 or data[0] != axdr.ARRAY:
-        return None
-    _, at = axdr.read_length(data, 1)
-    if at + 2 > len(data) or data[at] != axdr.STRUCTURE or not 1 <= data[at + 1] < 0x80:
-        return None
-    width = data[at + 1]
-    at += 2
-    columns: list[str] = []
-    for _ in range(width):
-        if at >= len(data):
-            return None
-        tag = data[at]
-        if tag == axdr.OCTET_STRING:
-            if at + 1 >= len(data) or data[at + 1] >= 0x80:
-                return None
-            columns.append(f"octets:{data[at + 1]}")
-            at += 2 + data[at + 1]
-        elif tag in _NAMES:
-            columns.append(_NAMES[tag])
-            at += 1 + struct.calcsize(">" + _COLUMNS[_NAMES[tag]][1])
-        else:
-            return None
-    return tuple(columns)
 
 
 @lru_cache(maxsize=256)

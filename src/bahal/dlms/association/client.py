@@ -15,7 +15,6 @@ Security rules kept here (Green Book chapter 9, and what a trial taught):
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -31,18 +30,17 @@ from bahal.dlms.association.events import (
     Released,
     SetDone,
 )
+from bahal.dlms.association.protected import OVERHEAD, Protected
 from bahal.dlms.association.states import State, Step, receiving, sending
 from bahal.dlms.errors import (
     AssociationRejected,
     BadTag,
-    CounterExhausted,
     DlmsError,
     HlsFailed,
     InvokeIdMismatch,
     MalformedApdu,
     OversizedApdu,
     RemoteError,
-    ReplayedCounter,
     RequestTooLong,
     ServiceException,
     StateError,
@@ -61,13 +59,7 @@ CURRENT_ASSOCIATION: Final = bytes((0, 0, 40, 0, 0, 255))
 _ASSOCIATION_CLASS: Final = 15
 _REPLY_TO_HLS: Final = 1
 
-# What ciphering adds to an APDU: tag, length of up to 5, title, security control, counter, authentication tag.
-_OVERHEAD: Final = 32
 _CHALLENGE_SIZES: Final = range(8, 65)
-
-_ADDRESS = struct.Struct(">HHH")
-_HEAD = struct.Struct(">6sHBB")
-_SIZE = struct.Struct(">6sH")
 
 # Members looked up once: the attribute of an enum class costs more than the rest of a transition.
 _REQUEST, _RESPONSE = Step.REQUEST, Step.RESPONSE
@@ -84,7 +76,7 @@ _NOTIFICATIONS: Final = frozenset(
 _PLAIN_NOTIFICATIONS: Final = frozenset((apdu.DATA_NOTIFICATION, apdu.EVENT_NOTIFICATION))
 
 
-class ClientAssociation:
+class ClientAssociation(Protected):
     """One association with one meter, over one connection.
 
     :param client_sap: our wPort (16 public, 32 reading, 48 setting).
@@ -105,16 +97,11 @@ class ClientAssociation:
     """
 
     __slots__ = (
-        "_address",
         "_block",
         "_challenge",
-        "_cipher",
         "_collected",
         "_collected_size",
         "_conformance",
-        "_counter_end",
-        "_counter_start",
-        "_dedicated",
         "_deframer",
         "_expected",
         "_initiate",
@@ -127,13 +114,7 @@ class ClientAssociation:
         "_random",
         "_sap",
         "_secret",
-        "_security_control",
-        "_title",
-        "counter",
         "duplicates",
-        "meter_counter",
-        "meter_title",
-        "state",
     )
 
     def __init__(
@@ -159,37 +140,32 @@ class ClientAssociation:
         self._quirks = quirks or STANDARD
         if mechanism not in (0, 1, 2, 5):
             raise ValueOutOfRange("mechanism", mechanism)
-        if security_control or mechanism == security.MECHANISM_HLS_GMAC:
-            if cipher is None or len(system_title) != security.TITLE_LENGTH:
-                raise ValueOutOfRange("ciphered association", "cipher and 8-byte system title")
-            if security_control not in (0, 0x20, 0x30):
-                raise ValueOutOfRange("security control", security_control)
-        if not 0 <= counter <= counter_end <= security.COUNTER_LIMIT:
-            raise ValueOutOfRange("invocation counters", (counter, counter_end))
+        if mechanism == security.MECHANISM_HLS_GMAC and (cipher is None or len(system_title) != security.TITLE_LENGTH):
+            raise ValueOutOfRange("mechanism 5", "cipher and 8-byte system title")
         size = self._quirks.challenge_length if challenge_length is None else challenge_length
         if size not in _CHALLENGE_SIZES:
             raise ValueOutOfRange("challenge length", size)
-        if dedicated_key and (cipher is None or not security_control):
-            raise ValueOutOfRange("dedicated key", "needs a ciphered association")
-        self.state = State.IDLE
-        self.counter = counter
-        self.meter_counter = last_meter_counter
-        self.meter_title = meter_title
+        super().__init__(
+            client_sap=client_sap,
+            server_sap=server_sap,
+            security_control=security_control,
+            system_title=system_title,
+            meter_title=meter_title,
+            cipher=cipher,
+            dedicated_key=dedicated_key,
+            counter=counter,
+            counter_end=counter_end,
+            last_meter_counter=last_meter_counter,
+            general_ciphering=self._quirks.general_ciphering,
+        )
         self.duplicates = 0
-        self._counter_start = counter
-        self._counter_end = counter_end
         self._sap = (server_sap, client_sap)
-        self._address = _ADDRESS.pack(1, client_sap, server_sap)
         self._mechanism = mechanism
-        self._security_control = security_control
-        self._title = system_title
-        self._cipher = cipher
-        self._dedicated = cipher.with_key(dedicated_key) if cipher is not None and dedicated_key else None
         self._secret = secret
         self._random = random
         self._challenge = bytes(size)
         self._initiate = acse.initiate_request(max_pdu=max_pdu, dedicated_key=dedicated_key)
-        self._deframer = Deframer(max_pdu + _OVERHEAD)
+        self._deframer = Deframer(max_pdu + OVERHEAD)
         self._max_request = 0
         self._conformance = 0
         self._invoke = 0
@@ -199,11 +175,6 @@ class ClientAssociation:
         self._block = 0
         self._collected: list[bytes] = []
         self._collected_size = 0
-
-    @property
-    def counters_used(self) -> int:
-        """How many invocation counters of the reserved range are spent."""
-        return self.counter - self._counter_start
 
     # --- what the caller asks for ------------------------------------------------------------------------------------
 
@@ -221,6 +192,8 @@ class ClientAssociation:
         elif self._mechanism:
             authentication = self._challenge = self._random(len(self._challenge))
         self.state = after
+        self._outgoing = b""
+        self._forget_blocks()
         return self._framed(
             acse.aarq(
                 context=acse.CONTEXT_CIPHERED if self._security_control else acse.CONTEXT_PLAIN,
@@ -316,16 +289,6 @@ class ClientAssociation:
 
     # --- sending -----------------------------------------------------------------------------------------------------
 
-    def _framed(self, plain: bytes) -> bytes:
-        return _SIZE.pack(self._address, len(plain)) + plain
-
-    def _next_counter(self) -> int:
-        counter = self.counter
-        if counter >= self._counter_end:
-            raise CounterExhausted(self._counter_end)
-        self.counter = counter + 1
-        return counter
-
     def _sealed_initiate(self) -> bytes:
         if not self._security_control or self._cipher is None:
             return self._initiate
@@ -334,33 +297,15 @@ class ClientAssociation:
 
     def _request(self, plain: bytes, expected: int, listed: bool = False) -> bytes:
         after = sending(self.state, _REQUEST)
-        if self._max_request and len(plain) + _OVERHEAD > self._max_request:
-            raise RequestTooLong(len(plain) + _OVERHEAD, self._max_request)
+        size = len(plain) + OVERHEAD if self._security_control else len(plain)
+        if size > self._max_request > 0:
+            raise RequestTooLong(size, self._max_request)
         frame = self._ciphered(plain, self._dedicated)
         self._invoke = plain[2] & 0x0F
         self._expected = expected
         self._listed = listed
         self.state = after
         return frame
-
-    def _ciphered(self, plain: bytes, dedicated: Cipher | None) -> bytes:
-        """The framed request, under the dedicated key if one is given, else the global one, else plain."""
-        cipher = dedicated or self._cipher
-        if not self._security_control or cipher is None:
-            return self._framed(plain)
-        counter = self.counter
-        if counter >= self._counter_end:
-            raise CounterExhausted(self._counter_end)
-        self.counter = counter + 1
-        content = cipher.seal(self._security_control, self._title, counter, plain)
-        if self._quirks.general_ciphering:
-            tag = security.GENERAL_GLO if dedicated is None else security.GENERAL_DED
-            return self._framed(security.wrap_general(tag, self._title, content))
-        tag = security.GLO[plain[0]] if dedicated is None else security.DED[plain[0]]
-        size = len(content)
-        if size < 0x80:
-            return _HEAD.pack(self._address, size + 2, tag, size) + content
-        return self._framed(security.wrap(tag, content))
 
     # --- receiving ---------------------------------------------------------------------------------------------------
 
@@ -397,37 +342,6 @@ class ClientAssociation:
         self._forget_blocks()
         raise ServiceException(state_error, service_error, counter)
 
-    def _deciphered(self, frame: bytes) -> bytes:
-        """The plaintext of a ciphered APDU, checked for protection, tag, counter and kind."""
-        tag = frame[0]
-        cipher = self._cipher
-        title = self.meter_title
-        inner = security.PLAIN_OF_GLO.get(tag)
-        if inner is None:
-            if tag in (security.GENERAL_GLO, security.GENERAL_DED):
-                sender, content = security.unwrap_general(frame)
-                if sender != title:
-                    raise WrongSystemTitle(title or b"", sender)
-                if tag == security.GENERAL_DED:
-                    cipher = self._dedicated
-            else:
-                inner = security.PLAIN_OF_DED.get(tag)
-                cipher = self._dedicated
-                content = security.unwrap(frame) if inner is not None else b""
-        elif len(frame) > 2 and frame[1] == len(frame) - 2 and frame[1] < 0x80:
-            content = frame[2:]
-        else:
-            content = security.unwrap(frame)
-        if cipher is None or title is None or not content:
-            raise UnexpectedApdu(tag, self.state.name.lower())
-        counter, plain = cipher.open(self._security_control, title, content)
-        if counter <= self.meter_counter:
-            raise ReplayedCounter(self.meter_counter, counter)
-        self.meter_counter = counter
-        if not plain or (inner is not None and plain[0] != inner):
-            raise MalformedApdu("ciphered APDU holds another kind than its tag says")
-        return plain
-
     def _take_aare(self, frame: bytes) -> Event | None:
         reply = acse.parse_aare(frame)
         if reply.result != acse.ACCEPTED:
@@ -442,7 +356,9 @@ class ClientAssociation:
                 raise WrongSystemTitle(self.meter_title, reply.title)
         initiate = reply.initiate
         if self._security_control:
-            initiate = self._deciphered(initiate or b"\x00")
+            if self.meter_title is None or not initiate:
+                raise MalformedApdu("AARE without system title or InitiateResponse")
+            initiate = self._deciphered(initiate)
         try:
             response = acse.parse_initiate_response(initiate)
         except AssociationRejected:

@@ -1,0 +1,147 @@
+"""How one end of an association protects what it sends and checks what it receives."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from bahal.dlms import security
+from bahal.dlms.association.states import State
+from bahal.dlms.errors import (
+    CounterExhausted,
+    MalformedApdu,
+    ReplayedCounter,
+    UnexpectedApdu,
+    ValueOutOfRange,
+    WrongSystemTitle,
+)
+from bahal.dlms.security import Cipher
+
+OVERHEAD: Final = 32
+"""Bytes that ciphering adds at most: tag, length of up to 5, title, security control, counter, authentication tag."""
+
+_ADDRESS = struct.Struct(">HHH")
+_HEAD = struct.Struct(">6sHBB")
+_SIZE = struct.Struct(">6sH")
+
+
+class Protected:
+    """The client's counters, titles and keys for one association; base of :class:`ClientAssociation`.
+
+    Each invocation counter of the reserved range ``[counter, counter_end)`` is used at most once, whatever fails after.
+    """
+
+    __slots__ = (
+        "_address",
+        "_cipher",
+        "_counter_end",
+        "_counter_start",
+        "_dedicated",
+        "_general",
+        "_security_control",
+        "_title",
+        "counter",
+        "meter_counter",
+        "meter_title",
+        "state",
+    )
+
+    def __init__(
+        self,
+        *,
+        client_sap: int,
+        server_sap: int,
+        security_control: int,
+        system_title: bytes,
+        meter_title: bytes | None,
+        cipher: Cipher | None,
+        dedicated_key: bytes,
+        counter: int,
+        counter_end: int,
+        last_meter_counter: int,
+        general_ciphering: bool,
+    ) -> None:
+        """:raises ValueOutOfRange: settings that contradict each other."""
+        if security_control not in (0, 0x20, 0x30):
+            raise ValueOutOfRange("security control", security_control)
+        if security_control and (cipher is None or len(system_title) != security.TITLE_LENGTH):
+            raise ValueOutOfRange("ciphered association", "cipher and 8-byte system title")
+        if dedicated_key and not security_control:
+            raise ValueOutOfRange("dedicated key", "needs a ciphered association")
+        if not 0 <= counter <= counter_end <= security.COUNTER_LIMIT:
+            raise ValueOutOfRange("invocation counters", (counter, counter_end))
+        if meter_title is not None and len(meter_title) != security.TITLE_LENGTH:
+            raise ValueOutOfRange("system title", meter_title)
+        self.state = State.IDLE
+        self.counter = counter
+        self.meter_counter = last_meter_counter
+        self.meter_title = meter_title
+        self._address = _ADDRESS.pack(1, client_sap, server_sap)
+        self._cipher = cipher
+        self._counter_start = counter
+        self._counter_end = counter_end
+        self._dedicated = cipher.with_key(dedicated_key) if cipher is not None and dedicated_key else None
+        self._general = general_ciphering
+        self._security_control = security_control
+        self._title = system_title
+
+    @property
+    def counters_used(self) -> int:
+        """How many invocation counters of the reserved range are spent."""
+        return self.counter - self._counter_start
+
+    def _framed(self, plain: bytes) -> bytes:
+        return _SIZE.pack(self._address, len(plain)) + plain
+
+    def _next_counter(self) -> int:
+        counter = self.counter
+        if counter >= self._counter_end:
+            raise CounterExhausted(self._counter_end)
+        self.counter = counter + 1
+        return counter
+
+    def _ciphered(self, plain: bytes, dedicated: Cipher | None) -> bytes:
+        """The framed request, under the dedicated key if one is given, else the global one, else plain."""
+        cipher = dedicated or self._cipher
+        if not self._security_control or cipher is None:
+            return self._framed(plain)
+        content = cipher.seal(self._security_control, self._title, self._next_counter(), plain)
+        if self._general:
+            tag = security.GENERAL_GLO if dedicated is None else security.GENERAL_DED
+            return self._framed(security.wrap_general(tag, self._title, content))
+        tag = security.GLO[plain[0]] if dedicated is None else security.DED[plain[0]]
+        size = len(content)
+        if size < 0x80:
+            return _HEAD.pack(self._address, size + 2, tag, size) + content
+        return self._framed(security.wrap(tag, content))
+
+    def _deciphered(self, frame: bytes) -> bytes:
+        """The plaintext of a ciphered APDU, checked for protection, tag, counter and kind."""
+        tag = frame[0]
+        cipher = self._cipher
+        title = self.meter_title
+        inner = security.PLAIN_OF_GLO.get(tag)
+        if inner is None:
+            if tag in (security.GENERAL_GLO, security.GENERAL_DED):
+                sender, content = security.unwrap_general(frame)
+                if sender != title:
+                    raise WrongSystemTitle(title or b"", sender)
+                if tag == security.GENERAL_DED:
+                    cipher = self._dedicated
+            else:
+                inner = security.PLAIN_OF_DED.get(tag)
+                cipher = self._dedicated
+                content = security.unwrap(frame) if inner is not None else b""
+        elif len(frame) > 2 and frame[1] == len(frame) - 2 and frame[1] < 0x80:
+            content = frame[2:]
+        else:
+            content = security.unwrap(frame)
+        if cipher is None or title is None or not content:
+            raise UnexpectedApdu(tag, self.state.name.lower())
+        counter, plain = cipher.open(self._security_control, title, content)
+        if counter <= self.meter_counter:
+            raise ReplayedCounter(self.meter_counter, counter)
+        self.meter_counter = counter
+        if not plain or (inner is not None and plain[0] != inner):
+            raise MalformedApdu("ciphered APDU holds another kind than its tag says")
+        return plain

@@ -1,8 +1,16 @@
-"""How one make of meter departs from the standard, as data.  A make without a profile gets :data:`STANDARD`."""
+"""How one make of meter departs from the standard, as data.  A make without a profile gets :data:`STANDARD`.
+
+The makes stand in ``makes/*.toml``, one file each, with their source and whether it was verified.
+"""
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +35,45 @@ class Quirks:
 
 
 STANDARD = Quirks()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Make:
+    """One make of meter.
+
+    Its name in rosters, the maker's name, the three-letter flag at the head of its system titles, the control mode that
+    its relays leave the works with (class 70), its quirks, and where all this comes from.
+    """
+
+    name: str
+    manufacturer: str
+    flag: bytes
+    control_mode: int
+    source: str
+    verified: bool
+    quirks: Quirks
+
+
+@cache
+def makes() -> Mapping[str, Make]:
+    """All registered makes by name."""
+    registry = {}
+    for file in sorted((files("bahal.dlms") / "makes").iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".toml"):
+            entry = tomllib.loads(file.read_text(encoding="utf-8"))
+            registry[entry["name"]] = Make(
+                name=entry["name"],
+                manufacturer=entry["manufacturer"],
+                flag=entry["flag"].encode("ascii"),
+                control_mode=entry["control_mode"],
+                source=entry["source"],
+                verified=entry["verified"],
+                quirks=Quirks(make=entry["name"], **entry.get("quirks", {})),
+            )
+    return MappingProxyType(registry)
+
+
+def quirks_of(make: str) -> Quirks:
+    """The quirks of a make, or :data:`STANDARD` for one that has no profile."""
+    known = makes().get(make)
+    return STANDARD if known is None else known.quirks

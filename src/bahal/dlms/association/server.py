@@ -1,0 +1,440 @@
+"""The meter's end of an association: bytes in, reply bytes out.
+
+The caller owns the socket and the time limits. It passes whatever it reads to `ServerAssociation.receive` and writes
+what that returns. A `DlmsError` ends the association: the caller writes `last_words`, if any, and closes.
+
+What ends it: bytes that follow no encoding, too many of them, a wrong key, a counter that did not rise, less
+protection than the client's association asks for. What is answered and goes on: a request before the association
+(ExceptionResponse), a service not spoken here (ExceptionResponse), a refused AARQ or HLS proof (at most
+`REFUSALS_AT_MOST` a connection).
+"""
+
+import os
+from collections.abc import Callable
+from hmac import compare_digest
+from typing import Final
+
+from bahal.dlms import acse, apdu, axdr, security, wrapper
+from bahal.dlms.association.states import State, Step, receiving, sending
+from bahal.dlms.errors import (
+    AssociationRejected,
+    BadTag,
+    DlmsError,
+    HlsFailed,
+    MalformedApdu,
+    ReplayedCounter,
+    UnexpectedApdu,
+    WeakProtection,
+)
+from bahal.dlms.objects import classes
+from bahal.dlms.objects.model import PUBLIC_SAP, READING_SAP, SETTING_SAP
+from bahal.dlms.objects.serving import (
+    CURRENT_ASSOCIATION,
+    REPLY_TO_HLS,
+    SERVER_CONFORMANCE,
+    SERVER_MAX_PDU,
+    SERVER_SAP,
+    Answers,
+    Device,
+    Keys,
+    Origin,
+    mechanism_of,
+)
+from bahal.dlms.security import Cipher
+
+REFUSALS_AT_MOST: Final = 3
+CHALLENGE_LENGTH: Final = 16
+_SHORTEST_CHALLENGE: Final = 8
+_LONGEST_CHALLENGE: Final = 64
+
+# What ciphering and a block's head add to a plain APDU.
+_OVERHEAD: Final = 32
+_BLOCK_HEAD: Final = 16
+_SMALLEST_PDU: Final = 64
+
+CONTROL: Final = {PUBLIC_SAP: 0, READING_SAP: security.ENCRYPTED, SETTING_SAP: security.AUTHENTICATED_ENCRYPTED}
+"""The protection that each client's association asks for, as a security control byte."""
+
+_HLS_TARGET: Final = classes.ASSOCIATION_LN.to_bytes(2, "big") + CURRENT_ASSOCIATION + bytes((REPLY_TO_HLS,))
+_DUPLICATED_CLASSES: Final = frozenset((classes.PROFILE_GENERIC, classes.CLOCK_CLASS))
+
+_BLOCK_GET: Final = acse.conformance("block_get")
+
+_IDLE, _OPEN, _PROVING, _PENDING = State.IDLE, State.OPEN, State.HLS_PROVING, State.HLS_PENDING
+_REQUEST, _RESPONSE = Step.REQUEST, Step.RESPONSE
+
+
+class ServerAssociation:
+    """One meter at the end of one connection; one association after another, one at a time.
+
+    :param device: the meter, which may be shared by several connections.
+    :param answers: its kind's object model.
+    :param random: source of challenges, `n -> n bytes`.
+    """
+
+    __slots__ = (
+        "_answers",
+        "_block",
+        "_challenge",
+        "_cipher",
+        "_client_challenge",
+        "_client_title",
+        "_conformance",
+        "_control",
+        "_counter",
+        "_dedicated",
+        "_deframer",
+        "_device",
+        "_keys",
+        "_mechanism",
+        "_pending",
+        "_quirks",
+        "_random",
+        "_reply_limit",
+        "_sap",
+        "_title",
+        "last_words",
+        "refusals",
+        "state",
+    )
+
+    def __init__(self, device: Device, *, answers: Answers, random: Callable[[int], bytes] = os.urandom) -> None:
+        self.state = _IDLE
+        self.last_words = b""
+        self.refusals: list[DlmsError] = []
+        self._device = device
+        self._answers = answers
+        self._quirks = device.quirks
+        self._title = device.system_title
+        self._random = random
+        self._deframer = wrapper.Deframer(SERVER_MAX_PDU + _OVERHEAD)
+        self._sap = 0
+        self._counter: int | None = None
+        self._keys: Keys | None = None
+        self._cipher: Cipher | None = None
+        self._dedicated: Cipher | None = None
+        self._client_title = self._client_challenge = self._challenge = b""
+        self._forget()
+
+    def receive(self, data: bytes) -> bytes:
+        """Take bytes as they come; returns the framed replies, empty while no frame is complete.
+
+        :raises DlmsError: the association has ended; write `last_words` and close the connection.
+        """
+        if self.state is State.CLOSED:
+            raise UnexpectedApdu(0, "closed")
+        replies = b""
+        try:
+            for source, destination, frame in self._deframer.feed(data):
+                if destination != SERVER_SAP:
+                    raise MalformedApdu(f"no logical device at wPort {destination}")
+                reply = self._take(source, frame)
+                replies += wrapper.frame(SERVER_SAP, source, reply)
+        except DlmsError:
+            self.state = State.CLOSED
+            # Earlier frames of the same bytes were served; their replies are still owed.
+            self.last_words = replies + self.last_words
+            raise
+        return replies
+
+    def _take(self, source: int, frame: bytes) -> bytes:
+        tag = frame[0]
+        if tag == acse.AARQ:
+            return self._associate(source, frame)
+        if source != self._sap or self.state is _IDLE:
+            return apdu.exception_response(apdu.STATE_SERVICE_NOT_ALLOWED, apdu.SERVICE_OPERATION_NOT_POSSIBLE)
+        if tag == acse.RLRQ:
+            return self._release(frame)
+        if not self._control:
+            return self._serve(frame, frame)
+        cipher = self._cipher
+        if tag == security.GENERAL_GLO or tag == security.GENERAL_DED:
+            title, content = security.unwrap_general(frame)
+            if title != self._client_title:
+                raise BadTag
+            inner = None
+            if tag == security.GENERAL_DED:
+                cipher = self._dedicated
+        else:
+            inner = security.PLAIN_OF_GLO.get(tag)
+            if inner is None:
+                inner = security.PLAIN_OF_DED.get(tag)
+                cipher = self._dedicated
+            if inner is None:
+                raise WeakProtection(self._control, 0)
+            content = security.unwrap(frame)
+        if cipher is None:
+            raise UnexpectedApdu(tag, "no dedicated key agreed")
+        plain = self._opened(cipher, content)
+        if not plain or (inner is not None and plain[0] != inner):
+            raise MalformedApdu("ciphered APDU holds another kind than its tag says")
+        reply = self._serve(plain, frame)
+        if reply[0] == apdu.EXCEPTION_RESPONSE:
+            return reply
+        sealed = cipher.seal(self._control, self._title, self._device.take_counter(self._sap), reply)
+        if inner is None:
+            return security.wrap_general(tag, self._title, sealed)
+        answer_tags = security.GLO if cipher is self._cipher else security.DED
+        return security.wrap(answer_tags[reply[0]], sealed)
+
+    def _opened(self, cipher: Cipher, content: bytes) -> bytes:
+        """The plaintext of a client's content; its counter must rise.
+
+        :raises BadTag: and says so in `last_words`.
+        :raises ReplayedCounter: and says so in `last_words`.
+        """
+        device, sap = self._device, self._sap
+        try:
+            counter, plain = cipher.open(self._control, self._client_title, content)
+        except BadTag:
+            self._say(apdu.exception_response(apdu.STATE_SERVICE_NOT_ALLOWED, apdu.SERVICE_DECIPHERING_ERROR))
+            raise
+        floor = device.counter_floor(sap)
+        if counter < floor:
+            self._say(
+                apdu.exception_response(apdu.STATE_SERVICE_NOT_ALLOWED, apdu.SERVICE_INVOCATION_COUNTER_ERROR, floor)
+            )
+            raise ReplayedCounter(floor - 1, counter)
+        device.raise_counter_floor(sap, counter + 1)
+        self._counter = counter
+        return plain
+
+    def _say(self, last: bytes) -> None:
+        self.last_words = wrapper.frame(SERVER_SAP, self._sap, last)
+
+    # --- opening and closing ------------------------------------------------------------------------------------------
+
+    def _forget(self) -> None:
+        """Nothing of an earlier association remains."""
+        self._control = 0
+        self._mechanism = 0
+        self._counter = self._keys = self._cipher = self._dedicated = None
+        self._client_title = self._client_challenge = self._challenge = b""
+        self._conformance = 0
+        self._reply_limit = SERVER_MAX_PDU
+        self._pending = b""
+        self._block = 0
+
+    def _associate(self, source: int, frame: bytes) -> bytes:
+        """AARQ to AARE. One that comes within an association ends that one first, as a meter that lost its client does."""
+        self._forget()
+        self.state = receiving(_IDLE, Step.AARQ, frame[0])
+        self._sap = source
+        asked = acse.parse_aarq(frame)
+        control = CONTROL.get(source)
+        keys = self._device.keys(source) if control is not None else None
+        if control is None or keys is None:
+            return self._reject(acse.CONTEXT_PLAIN, acse.DIAGNOSTIC_NO_REASON)
+        context = acse.CONTEXT_CIPHERED if control else acse.CONTEXT_PLAIN
+        if asked.context != context:
+            return self._reject(context, acse.DIAGNOSTIC_CONTEXT_NOT_SUPPORTED)
+        self._control, self._keys = control, keys
+        self._mechanism = mechanism_of(source, self._quirks)
+        if asked.mechanism != self._mechanism:
+            missing = not asked.mechanism
+            return self._reject(
+                context, acse.DIAGNOSTIC_MECHANISM_REQUIRED if missing else acse.DIAGNOSTIC_MECHANISM_NOT_RECOGNISED
+            )
+        initiate = asked.initiate
+        if control:
+            if len(asked.title) != security.TITLE_LENGTH:
+                return self._reject(context, acse.DIAGNOSTIC_TITLE_NOT_RECOGNISED)
+            if initiate[0] != security.GLO[acse.INITIATE_REQUEST]:
+                return self._reject(context, acse.DIAGNOSTIC_AUTHENTICATION_FAILED)
+            self._client_title = asked.title
+            self._cipher = Cipher(keys.encryption, keys.authentication)
+            initiate = self._opened(self._cipher, security.unwrap(initiate))
+        agreed = acse.parse_initiate_request(initiate)
+        if agreed.version < acse.DLMS_VERSION or 0 < agreed.max_pdu < _SMALLEST_PDU:
+            return self._reject(context, acse.DIAGNOSTIC_NO_REASON)
+        if self._mechanism == security.MECHANISM_LLS and not compare_digest(asked.authentication, keys.secret):
+            return self._reject(context, acse.DIAGNOSTIC_AUTHENTICATION_FAILED)
+        if agreed.dedicated_key:
+            if self._cipher is None or len(agreed.dedicated_key) != security.KEY_LENGTH:
+                return self._reject(context, acse.DIAGNOSTIC_NO_REASON)
+            self._dedicated = self._cipher.with_key(agreed.dedicated_key)
+        self._conformance = agreed.conformance & SERVER_CONFORMANCE
+        self._reply_limit = min(agreed.max_pdu or SERVER_MAX_PDU, SERVER_MAX_PDU)
+        return self._accept(context, asked)
+
+    def _accept(self, context: int, asked: acse.Aarq) -> bytes:
+        response = acse.initiate_response(conformance=self._conformance, max_pdu=SERVER_MAX_PDU)
+        if self._cipher is not None:
+            sealed = self._cipher.seal(self._control, self._title, self._device.take_counter(self._sap), response)
+            response = security.wrap(security.GLO[acse.INITIATE_RESPONSE], sealed)
+        title = self._title if self._control else b""
+        if self._mechanism < security.MECHANISM_HLS_AES:
+            self.state = sending(self.state, Step.AARE_ACCEPTED)
+            return acse.aare(
+                context=context,
+                result=acse.ACCEPTED,
+                diagnostic=acse.DIAGNOSTIC_NULL,
+                title=title,
+                initiate=response,
+            )
+        self._client_challenge = asked.authentication
+        length = self._quirks.challenge_length
+        self._challenge = self._random(length)
+        # A make with short challenges breaks on longer ones; any other takes what the Green Book allows.
+        longest = length if length < CHALLENGE_LENGTH else _LONGEST_CHALLENGE
+        if (
+            not _SHORTEST_CHALLENGE <= len(self._client_challenge) <= longest
+            or self._client_challenge == self._challenge
+        ):
+            return self._reject(context, acse.DIAGNOSTIC_AUTHENTICATION_FAILED)
+        self.state = sending(self.state, Step.AARE_CHALLENGE)
+        return acse.aare(
+            context=context,
+            result=acse.ACCEPTED,
+            diagnostic=acse.DIAGNOSTIC_AUTHENTICATION_REQUIRED,
+            title=title,
+            mechanism=self._mechanism,
+            authentication=self._challenge,
+            initiate=response,
+        )
+
+    def _reject(self, context: int, diagnostic: int) -> bytes:
+        self.state = sending(self.state, Step.AARE_REJECTED)
+        reply = acse.aare(context=context, result=acse.REJECTED_PERMANENT, diagnostic=diagnostic)
+        self._refused(AssociationRejected(acse.REJECTED_PERMANENT, diagnostic), reply)
+        return reply
+
+    def _refused(self, error: DlmsError, reply: bytes) -> None:
+        self._forget()
+        self.refusals.append(error)
+        if len(self.refusals) >= REFUSALS_AT_MOST:
+            self._say(reply)
+            raise error
+
+    def _prove(self, plain: bytes) -> bytes:
+        """HLS pass 3 to pass 4."""
+        asked = apdu.parse_request(plain)
+        self.state = receiving(self.state, Step.HLS_PROOF, plain[0])
+        proof = axdr.decode(asked.parameter) if isinstance(asked, apdu.ActionRequest) and asked.parameter else None
+        keys, cipher, device = self._keys, self._cipher, self._device
+        if keys is None or cipher is None:
+            raise UnexpectedApdu(plain[0], "association without keys")
+        try:
+            if not isinstance(proof, bytes):
+                raise MalformedApdu("no proof")
+            if self._mechanism == security.MECHANISM_HLS_GMAC:
+                counter = cipher.check_gmac(self._client_title, self._challenge, proof)
+                device.raise_counter_floor(self._sap, max(counter + 1, device.counter_floor(self._sap)))
+                answer = cipher.gmac_answer(self._title, device.take_counter(self._sap), self._client_challenge)
+            else:
+                security.check_aes(keys.secret, self._challenge, proof)
+                answer = security.aes_answer(keys.secret, self._client_challenge)
+        except (BadTag, MalformedApdu):
+            self.state = sending(self.state, Step.HLS_REFUSED)
+            error = HlsFailed("the client's proof is wrong")
+            # The refusal leaves ciphered like any reply, so the keys are forgotten by the next AARQ only.
+            self.refusals.append(error)
+            if len(self.refusals) >= REFUSALS_AT_MOST:
+                raise error from None
+            return apdu.action_response(asked.invoke, apdu.READ_WRITE_DENIED)
+        self.state = sending(self.state, Step.HLS_PROVED)
+        return apdu.action_response(asked.invoke, apdu.SUCCESS, axdr.octets(answer))
+
+    def _release(self, frame: bytes) -> bytes:
+        """RLRQ to RLRE; a new association may follow on the same connection."""
+        if not self._quirks.rlrq_allowed:
+            raise UnexpectedApdu(frame[0], "release upsets this make")
+        asked = acse.parse_release(frame, acse.RLRQ)
+        self.state = receiving(self.state, Step.RLRQ, frame[0])
+        initiate = b""
+        cipher = self._cipher
+        if asked.initiate and cipher is not None and not self._quirks.bare_release:
+            self._opened(cipher, security.unwrap(asked.initiate))
+            response = acse.initiate_response(conformance=self._conformance, max_pdu=SERVER_MAX_PDU)
+            sealed = cipher.seal(self._control, self._title, self._device.take_counter(self._sap), response)
+            initiate = security.wrap(security.GLO[acse.INITIATE_RESPONSE], sealed)
+        sending(self.state, Step.RLRE)
+        self.state = _IDLE
+        self._forget()
+        return acse.rlre(initiate=initiate)
+
+    # --- services -----------------------------------------------------------------------------------------------------
+
+    def _serve(self, plain: bytes, frame: bytes) -> bytes:
+        """A plain request to a plain reply; `frame` is the APDU as it came."""
+        tag = plain[0]
+        state = self.state
+        if state is not _OPEN:
+            if state is _PENDING and tag == apdu.ACTION_REQUEST and plain[3:12] == _HLS_TARGET:
+                return self._prove(plain)
+            if state is not State.BLOCKS:
+                self.state = sending(state, Step.EXCEPTION)
+                return apdu.exception_response(apdu.STATE_SERVICE_NOT_ALLOWED, apdu.SERVICE_OPERATION_NOT_POSSIBLE)
+        # The commonest request by far: GET normal of one attribute, no selection.
+        if tag == apdu.GET_REQUEST and len(plain) == 13 and plain[1] == apdu.NORMAL and not plain[12]:
+            self.state = receiving(state, _REQUEST, tag)
+            self._pending = b""
+            return self._got(plain[2], plain[3:12], self._answers.read(plain[3:12], self._device, self._sap))
+        self.state = receiving(state, _REQUEST, tag)
+        try:
+            asked = apdu.parse_request(plain)
+        except UnexpectedApdu:
+            self.state = sending(self.state, Step.EXCEPTION)
+            return apdu.exception_response(apdu.STATE_SERVICE_UNKNOWN, apdu.SERVICE_NOT_SUPPORTED)
+        if isinstance(asked, apdu.GetNext):
+            return self._next_block(asked)
+        self._pending = b""
+        if isinstance(asked, apdu.GetRequest):
+            return self._got(plain[2], plain[3:12], self._answered(asked.target))
+        if isinstance(asked, apdu.GetList):
+            return self._got_list(asked)
+        origin = Origin(self._sap, self._counter, frame)
+        if isinstance(asked, apdu.SetRequest):
+            result = self._answers.write(plain[3:12], asked.value, self._device, origin)
+            self.state = sending(self.state, _RESPONSE)
+            return apdu.set_response(asked.invoke, result)
+        result = self._answers.act(plain[3:12], asked.parameter, self._device, origin)
+        self.state = sending(self.state, _RESPONSE)
+        return apdu.action_response(asked.invoke, result)
+
+    def _answered(self, target: apdu.Target) -> apdu.Answer:
+        key = target.class_id.to_bytes(2, "big") + target.obis + bytes((target.number,))
+        if target.selection is None:
+            return self._answers.read(key, self._device, self._sap)
+        return self._answers.select(key, target.selection, self._device, self._sap)
+
+    def _got(self, invoke: int, target: bytes, answer: apdu.Answer) -> bytes:
+        if isinstance(answer, int):
+            self.state = sending(self.state, _RESPONSE)
+            return apdu.get_response(invoke & 0x0F, answer)
+        if self._quirks.lenient_duplicate and target[1] in _DUPLICATED_CLASSES and target[8] == 2:
+            answer += answer
+        if len(answer) + _OVERHEAD <= self._reply_limit:
+            self.state = sending(self.state, _RESPONSE)
+            return bytes((apdu.GET_RESPONSE, apdu.NORMAL, apdu.CONFIRMED_HIGH | invoke & 0x0F, 0)) + answer
+        self._pending, self._block = answer, 0
+        return self._send_block(invoke & 0x0F)
+
+    def _got_list(self, asked: apdu.GetList) -> bytes:
+        answers = [self._answered(target) for target in asked.targets]
+        body = apdu.encode_answers(answers)
+        if len(body) + _OVERHEAD <= self._reply_limit:
+            self.state = sending(self.state, _RESPONSE)
+            return apdu.get_response_list(asked.invoke, answers)
+        self._pending, self._block = body, 0
+        return self._send_block(asked.invoke)
+
+    def _next_block(self, asked: apdu.GetNext) -> bytes:
+        if self._block and self._pending and asked.block == self._block:
+            return self._send_block(asked.invoke)
+        result = apdu.DATA_BLOCK_NUMBER_INVALID if self._pending else apdu.NO_LONG_GET_IN_PROGRESS
+        self._pending = b""
+        self.state = sending(self.state, _RESPONSE)
+        return apdu.get_response_block(asked.invoke, last=True, number=asked.block, raw=result)
+
+    def _send_block(self, invoke: int) -> bytes:
+        if not self._conformance & _BLOCK_GET:
+            self._pending = b""
+            self.state = sending(self.state, _RESPONSE)
+            return apdu.get_response(invoke, apdu.OTHER_REASON)
+        size = self._reply_limit - _OVERHEAD - _BLOCK_HEAD
+        raw, self._pending = self._pending[:size], self._pending[size:]
+        last = not self._pending
+        self._block += 1
+        self.state = sending(self.state, _RESPONSE if last else Step.BLOCK)
+        return apdu.get_response_block(invoke, last=last, number=self._block, raw=raw)

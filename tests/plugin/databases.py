@@ -73,6 +73,15 @@ class Database:
         return {**os.environ, "BAHAL_HOME": str(self.home.path), **more}
 
 
+@pytest.fixture
+def reachable(pytestconfig: pytest.Config) -> Iterator[Path]:
+    """A folder like `tmp_path` that every user may pass through: under root a server is `nobody`."""
+    folder = Path(tempfile.mkdtemp(dir=pytestconfig.stash[_OURS].path))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
 @pytest.fixture(scope="session")
 def postgres(pytestconfig: pytest.Config) -> Iterator[EmbeddedPostgres]:
     """The run's server, with its roles. Its data does not outlive the run, so nothing waits for the disk."""

@@ -344,14 +344,19 @@ class EmbeddedPostgres:
             os.chown(path, self._user, self._group)
 
     def _failed(self, words: str) -> Refusal:
-        if "No space left on device" in words:
-            return DiskFull(folder=str(self.data))
-        lines = [line for line in words.splitlines() if any(mark in line for mark in ("FATAL", "PANIC", "error:"))]
-        why = (lines or words.splitlines() or ["it ended without a word"])[-1]
-        return StartFailed(why=why.split("FATAL:")[-1].strip().rstrip("."), log=str(self.log))
+        return failure_in(words, data=self.data, log=self.log)
 
     def _told(self, failure: OSError) -> Refusal:
         return self._failed(f"{failure.strerror}: {failure.filename}" if failure.filename else str(failure))
+
+
+def failure_in(words: str, *, data: Path, log: Path) -> Refusal:
+    """The refusal that a server's last words amount to."""
+    if "No space left on device" in words:
+        return DiskFull(folder=str(data))
+    lines = [line for line in words.splitlines() if any(mark in line for mark in ("FATAL", "PANIC", "error:"))]
+    why = (lines or words.splitlines() or ["it ended without a word"])[-1]
+    return StartFailed(why=why.split("FATAL:")[-1].strip().rstrip("."), log=str(log))
 
 
 def _account() -> pwd.struct_passwd | None:

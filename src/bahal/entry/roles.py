@@ -72,12 +72,12 @@ def create_roles(connection: "psycopg.Connection[tuple[object, ...]]", *, home: 
             row[0] for row in connection.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [[*ROLES]])
         }
         for role in ROLES:
-            verb = "ALTER" if role in present else "CREATE"
-            connection.execute(
-                sql.SQL(verb + " ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {}").format(
-                    sql.Identifier(role), sql.Literal(_hidden(connection, role, _kept_password(home, role)))
-                )
+            # Only a superuser may say NOSUPERUSER of a role that exists, even where it changes nothing.
+            start = (
+                "ALTER ROLE {} LOGIN" if role in present else "CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE"
             )
+            password = _hidden(connection, role, _kept_password(home, role))
+            connection.execute(sql.SQL(start + " PASSWORD {}").format(sql.Identifier(role), sql.Literal(password)))
 
 
 def create_database(connection: "psycopg.Connection[tuple[object, ...]]", name: str) -> None:
@@ -133,7 +133,8 @@ def _entered(address: Address, *, user: str, password: str | None) -> "psycopg.C
     try:
         return psycopg.connect(address.dsn(user=user, password=password), connect_timeout=10, autocommit=True)
     except psycopg.OperationalError as failure:
-        why = str(failure).splitlines()[-1].split("FATAL:")[-1].strip()
+        words = str(failure).splitlines()
+        why = next((line for line in words if "FATAL" in line), words[-1]).split("FATAL:")[-1].strip()
         raise NotReached(host=address.host, port=address.port, name=address.name, why=why) from failure
 
 

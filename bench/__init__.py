@@ -1,0 +1,1 @@
+"""One command per performance claim, each printing its runs and, last, a ratio against a named reference."""

@@ -216,7 +216,7 @@ class ServerAssociation:
         self._block = 0
 
     def _associate(self, source: int, frame: bytes) -> bytes:
-        """AARQ to AARE. One that comes within an association ends that one first, as a meter that lost its client does."""
+        """AARQ to AARE; within an association it ends that one first, as when a client was lost."""
         self._forget()
         self.state = receiving(_IDLE, Step.AARQ, frame[0])
         self._sap = source
@@ -277,10 +277,8 @@ class ServerAssociation:
         self._challenge = self._random(length)
         # A make with short challenges breaks on longer ones; any other takes what the Green Book allows.
         longest = length if length < CHALLENGE_LENGTH else _LONGEST_CHALLENGE
-        if (
-            not _SHORTEST_CHALLENGE <= len(self._client_challenge) <= longest
-            or self._client_challenge == self._challenge
-        ):
+        fits = _SHORTEST_CHALLENGE <= len(self._client_challenge) <= longest
+        if not fits or self._client_challenge == self._challenge:
             return self._reject(context, acse.DIAGNOSTIC_AUTHENTICATION_FAILED)
         self.state = sending(self.state, Step.AARE_CHALLENGE)
         return acse.aare(

@@ -1,0 +1,174 @@
+"""The circle of meters as a whole: its state, its clock, and the one way in which a relay moves."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from bahal.dlms import india
+from bahal.dlms.objects.disconnect import ControlState, Move, next_state, output_state
+from bahal.dlms.objects.serving import Origin
+from bahal.fleet.meter import SimulatedMeter
+from bahal.fleet.movements import CAUSES, MovementLog, read_movements
+from bahal.fleet.store import MeterColumns
+from bahal.shared.clock import Clock
+
+# A reading is as old as its second; asking the clock for each of a thousand registers buys nothing.
+_MOMENT_KEPT_S: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """How a meter behaves on its link. `reply_delay` seconds pass before each application reply; TCP is not delayed."""
+
+    reply_delay: float = 0.0
+
+
+@dataclass(slots=True)
+class Stats:
+    """What happened since the start. `errors` and `refusals` count by the error's name."""
+
+    connections: int = 0
+    refused_connections: int = 0
+    frames: int = 0
+    movements: int = 0
+    alerts_sent: int = 0
+    alerts_lost: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+
+
+class AlreadyConnected(Exception):
+    """A relay that is closed cannot be closed by force.
+
+    Attributes: `meter`.
+    """
+
+    def __init__(self, meter: str) -> None:
+        super().__init__(f"the relay of {meter} is closed already")
+        self.meter = meter
+
+
+class Circle:
+    """All meters. `alert` is called with a row whenever a meter has something to tell that nobody ordered."""
+
+    def __init__(
+        self,
+        *,
+        columns: MeterColumns,
+        clock: Clock,
+        log: MovementLog,
+        behaviour: Behaviour,
+        push_destination: bytes = b"",
+    ) -> None:
+        self.columns = columns
+        self.clock = clock
+        self.push_destination = push_destination
+        self.stats = Stats()
+        self.alert: Callable[[int], None] = lambda row: None
+        self._log = log
+        self._behaviour = behaviour
+        self._behaviours: dict[int, Behaviour] = {}
+        self._moment = 0
+        self._moment_read = float("-inf")
+
+    def meter(self, row: int) -> SimulatedMeter:
+        """A view of one meter."""
+        return SimulatedMeter(self, row)
+
+    def behaviour_of(self, row: int) -> Behaviour:
+        """How this meter behaves: its own way if it has one, else the circle's."""
+        return self._behaviours.get(row, self._behaviour)
+
+    def behave(self, row: int, behaviour: Behaviour) -> None:
+        """Give one meter a way of its own."""
+        self._behaviours[row] = behaviour
+
+    def moment(self) -> int:
+        """Business time in UTC seconds."""
+        read = time.monotonic()
+        if read - self._moment_read > _MOMENT_KEPT_S:
+            self._moment = int(self.clock.now().timestamp())
+            self._moment_read = read
+        return self._moment
+
+    def move(self, row: int, move: Move, origin: Origin | None) -> bool:
+        """Move one relay as its control mode allows; returns whether it opened or closed.
+
+        The movement is in the log before it happens.
+
+        :raises OSError: it could not be logged; the relay stays.
+        """
+        columns = self.columns
+        before = ControlState(columns.control_states[row])
+        after = next_state(mode=columns.control_modes[row], state=before, move=move)
+        return self._change(row, before, after, CAUSES[move], origin)
+
+    def close_by_force(self, row: int) -> None:
+        """Somebody closes an open relay with his own hands, whatever the control mode says; the meter tells.
+
+        :raises AlreadyConnected: it is closed.
+        :raises OSError: it could not be logged; the relay stays.
+        """
+        before = ControlState(self.columns.control_states[row])
+        if before is ControlState.CONNECTED:
+            raise AlreadyConnected(self.columns.serial_of(row))
+        self._change(row, before, ControlState.CONNECTED, "manual", None)
+
+    def _change(self, row: int, before: ControlState, after: ControlState, cause: str, origin: Origin | None) -> bool:
+        columns = self.columns
+        on = output_state(after)
+        if on == output_state(before):
+            columns.control_states[row] = after
+            return False
+        business_at = self.clock.now()
+        self._log.write(
+            at=self.clock.wall(),
+            business_at=business_at,
+            meter=columns.serial_of(row),
+            on=on,
+            cause=cause,
+            origin=origin,
+        )
+        columns.control_states[row] = after
+        moment = int(business_at.timestamp())
+        self._remember(row, on, moment)
+        columns.add_event(row, moment, india.LOAD_CONNECTED_EVENT if on else india.LOAD_DISCONNECTED_EVENT)
+        self.stats.movements += 1
+        if origin is None:
+            self.alert(row)
+        return True
+
+    def _remember(self, row: int, on: bool, moment: int) -> None:
+        """Keep the dark periods, for registers and load profile."""
+        periods = self.columns.dark.setdefault(row, [])
+        if not on:
+            periods.append((moment, None))
+        elif periods:
+            periods[-1] = (periods[-1][0], moment)
+
+    def restore(self, path: Path) -> int:
+        """Put relays, dark periods and counters where a log of earlier movements left them: a meter forgets none.
+
+        Meters that left the roster are passed over. Returns how many movements were read.
+
+        :raises OSError: the log cannot be read.
+        """
+        columns, read = self.columns, 0
+        rows: dict[str, int] = {}
+        for movement in read_movements(path):
+            rows = rows or {columns.serial_of(row): row for row in range(len(columns))}
+            row = rows.get(movement.meter)
+            if row is None:
+                continue
+            read += 1
+            by_remote = movement.cause == "remote_disconnect"
+            off = ControlState.DISCONNECTED if by_remote else ControlState.READY_FOR_RECONNECTION
+            columns.control_states[row] = ControlState.CONNECTED if movement.on else off
+            self._remember(row, movement.on, int(movement.business_at.timestamp()))
+            if movement.sap in columns.floors and movement.counter is not None:
+                floors = columns.floors[movement.sap]
+                floors[row] = max(floors[row], movement.counter + 1)
+        return read

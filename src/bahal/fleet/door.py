@@ -1,0 +1,108 @@
+"""The admin door: what a person at the meter would do, over a Unix socket with one JSON object a line.
+
+`{"do": "close_by_force", "meter": SERIAL}`, `press_button`, `trip_limiter`, `relay` with a meter; `count_off` and
+`stats` without. Every answer has `ok`; a refusal has `error` and its data.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from bahal.dlms.objects.disconnect import Move
+from bahal.fleet.circle import AlreadyConnected, Circle
+from bahal.fleet.link import Links
+from bahal.fleet.store import UnknownMeter
+
+_LINE_AT_MOST: Final = 4096
+_IDLE_DEADLINE_S: Final = 120.0
+
+
+class AdminDoor:
+    """Answers admin lines for one circle."""
+
+    def __init__(self, circle: Circle, links: Links) -> None:
+        self._circle = circle
+        self._links = links
+        self._at_meter: dict[str, Callable[[int], None]] = {
+            "relay": lambda row: None,
+            "close_by_force": circle.close_by_force,
+            "press_button": lambda row: self._move(row, Move.MANUAL_RECONNECT),
+            "trip_limiter": lambda row: self._move(row, Move.LOCAL_DISCONNECT),
+        }
+        self._of_circle: dict[str, Callable[[], dict[str, Any]]] = {
+            "count_off": self._count_off,
+            "stats": self._stats,
+        }
+
+    async def open(self, path: Path) -> asyncio.Server:
+        """Listen at `path`, for its owner only; a socket left by a dead process is replaced.
+
+        :raises OSError: the path cannot be used.
+        """
+        path.unlink(missing_ok=True)
+        mask = os.umask(0o177)
+        try:
+            return await asyncio.start_unix_server(self._serve, path=path, limit=_LINE_AT_MOST)
+        finally:
+            os.umask(mask)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                async with asyncio.timeout(_IDLE_DEADLINE_S):
+                    line = await reader.readline()
+                if not line:
+                    break
+                writer.write(json.dumps(self.answer(line)).encode() + b"\n")
+                await writer.drain()
+        except (OSError, ValueError):
+            # Silent for too long, gone, or a line beyond the limit: the connection ends, nothing else.
+            self._circle.stats.errors["admin"] += 1
+        finally:
+            writer.close()
+
+    def answer(self, line: bytes) -> dict[str, Any]:
+        """The answer to one line."""
+        try:
+            asked = json.loads(line)
+            do = asked["do"]
+        except (ValueError, KeyError, TypeError):
+            return {"ok": False, "error": "not_understood"}
+        if do in self._of_circle:
+            return {"ok": True} | self._of_circle[do]()
+        act = self._at_meter.get(do) if isinstance(do, str) else None
+        if act is None:
+            return {"ok": False, "error": "unknown_verb", "do": do}
+        try:
+            row = self._circle.columns.with_serial(str(asked.get("meter", "")))
+            act(row)
+        except UnknownMeter as refusal:
+            return {"ok": False, "error": "unknown_meter", "meter": refusal.asked}
+        except AlreadyConnected as refusal:
+            return {"ok": False, "error": "already_connected", "meter": refusal.meter}
+        except OSError as failure:
+            return {"ok": False, "error": "movement_log", "why": str(failure)}
+        return {"ok": True} | self._relay(row)
+
+    def _move(self, row: int, move: Move) -> None:
+        self._circle.move(row, move, None)
+
+    def _relay(self, row: int) -> dict[str, Any]:
+        meter = self._circle.meter(row)
+        return {
+            "meter": meter.serial,
+            "relay": "on" if meter.connected else "off",
+            "control_state": int(meter.control_state),
+            "control_mode": meter.control_mode,
+        }
+
+    def _count_off(self) -> dict[str, Any]:
+        off = self._circle.columns.count_off()
+        return {"off": off, "on": len(self._circle.columns) - off}
+
+    def _stats(self) -> dict[str, Any]:
+        return {"meters": len(self._circle.columns), "open": len(self._links.open)} | asdict(self._circle.stats)

@@ -1,0 +1,145 @@
+"""One TCP connection to a meter: a protocol object between the socket and a `ServerAssociation`."""
+
+import asyncio
+from typing import Final
+
+from bahal.dlms import india
+from bahal.dlms.association.server import ServerAssociation
+from bahal.dlms.errors import DlmsError
+from bahal.fleet.circle import Circle
+
+# Replies under way on one connection, delayed or not yet taken by the client: beyond that it is not read from.
+_REPLIES_AT_MOST: Final = 16
+
+_LOOPBACK_NETWORK: Final = 127
+
+
+class Links:
+    """All open connections, their idle deadline and their common end."""
+
+    def __init__(self, circle: Circle, *, idle_deadline: float) -> None:
+        self.circle = circle
+        self.open: set[MeterLink] = set()
+        self._idle_deadline = idle_deadline
+
+    def new(self) -> asyncio.Protocol:
+        """The protocol of a connection just accepted."""
+        return MeterLink(self)
+
+    def close_idle(self, now: float) -> None:
+        """Close what has been silent for longer than the deadline."""
+        oldest = now - self._idle_deadline
+        for link in [link for link in self.open if link.heard_at < oldest]:
+            self.circle.stats.errors["idle"] += 1
+            link.end()
+
+    def close_all(self) -> None:
+        """Close every connection."""
+        for link in list(self.open):
+            link.end()
+
+
+class MeterLink(asyncio.Protocol):
+    """The meter whose address the client dialled."""
+
+    __slots__ = (
+        "_association",
+        "_circle",
+        "_delay",
+        "_links",
+        "_loop",
+        "_refusals",
+        "_transport",
+        "_waiting",
+        "heard_at",
+    )
+
+    _association: ServerAssociation
+    _transport: asyncio.Transport
+
+    def __init__(self, links: Links) -> None:
+        self._links = links
+        self._circle = links.circle
+        self._loop = asyncio.get_running_loop()
+        self._waiting = 0
+        self._refusals = 0
+        self.heard_at = self._loop.time()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Find the meter by the address that was dialled; anything else is refused."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        stats = self._circle.stats
+        sockname = transport.get_extra_info("sockname")
+        row = None
+        if sockname is not None:
+            address = int.from_bytes(bytes(int(part) for part in sockname[0].split(".")), "big")
+            if address >> 24 == _LOOPBACK_NETWORK:
+                row = self._circle.columns.at_address(address)
+        if row is None:
+            stats.refused_connections += 1
+            transport.abort()
+            return
+        stats.connections += 1
+        self._links.open.add(self)
+        self._delay = self._circle.behaviour_of(row).reply_delay
+        self._association = ServerAssociation(self._circle.meter(row), answers=india.single_phase_answers())
+
+    def data_received(self, data: bytes) -> None:
+        """Answer at once or after the link's delay; an error ends the connection, never the process."""
+        self.heard_at = self._loop.time()
+        association = self._association
+        stats = self._circle.stats
+        try:
+            reply = association.receive(data)
+        except DlmsError as error:
+            stats.errors[error.name] += 1
+            self._count_refusals(association)
+            self._last(association.last_words)
+            return
+        if association.refusals:
+            self._count_refusals(association)
+        if not reply:
+            return
+        stats.frames += 1
+        if self._delay:
+            self._waiting += 1
+            if self._waiting >= _REPLIES_AT_MOST:
+                self._transport.pause_reading()
+            self._loop.call_later(self._delay, self._reply, reply)
+        else:
+            self._transport.write(reply)
+
+    def _count_refusals(self, association: ServerAssociation) -> None:
+        for refusal in association.refusals[self._refusals :]:
+            self._circle.stats.refusals[refusal.name] += 1
+        self._refusals = len(association.refusals)
+
+    def _reply(self, reply: bytes) -> None:
+        self._waiting -= 1
+        if self._transport.is_closing():
+            return
+        self._transport.write(reply)
+        if self._waiting == _REPLIES_AT_MOST - 1:
+            self._transport.resume_reading()
+
+    def _last(self, words: bytes) -> None:
+        if words:
+            self._transport.write(words)
+        self._transport.close()
+
+    def end(self) -> None:
+        """Close the connection after what was written."""
+        self._transport.close()
+
+    def pause_writing(self) -> None:
+        """The client does not read: nothing more is taken from it."""
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        self._transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self._links.open.discard(self)

@@ -1,0 +1,152 @@
+"""Every meter's identity and state in columns: some 150 bytes a meter, however many of them were touched.
+
+A meter has no object of its own between connections; `bahal.fleet.meter` makes a slotted view of one row while a
+connection needs it. What only few meters ever have (dark periods, events, settings) stands in dictionaries by row.
+"""
+
+import struct
+from array import array
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+from bahal.dlms.objects.disconnect import ControlState
+from bahal.dlms.quirks import STANDARD, Make, Quirks, makes
+from bahal.fleet.roster import RosterError, RosterRow
+
+# Serial (zero padded), system title, length of the LLS secret, that secret, mr_ek, us_ek, us_ak, us_hls, push_ek.
+IDENTITY: Final = struct.Struct("16s8sB16s16s16s16s16s16s")
+
+EVENTS_KEPT: Final = 50
+DEFAULT_CONTROL_MODE: Final = 4
+
+
+class UnknownMeter(Exception):
+    """No meter of the fleet has this serial or address.
+
+    Attributes: `asked`.
+    """
+
+    def __init__(self, asked: str) -> None:
+        super().__init__(f"no meter {asked} in the roster")
+        self.asked = asked
+
+
+class MeterColumns:
+    """The roster and its state. Rows are numbered in the order of the roster."""
+
+    __slots__ = (
+        "_addresses",
+        "_makes",
+        "_order",
+        "control_modes",
+        "control_states",
+        "counters",
+        "dark",
+        "events",
+        "floors",
+        "identities",
+        "make_numbers",
+        "makes",
+        "master_keys",
+        "settings",
+    )
+
+    def __init__(self, rows: Iterable[RosterRow], *, first_counter: int) -> None:
+        """Take a roster. `first_counter` is where the meters' own invocation counters start: above any used before.
+
+        :raises RosterError: an address or a make's rule stands twice.
+        """
+        self.identities = bytearray()
+        self.control_states = bytearray()
+        self.control_modes = bytearray()
+        self.make_numbers = bytearray()
+        self.makes: list[tuple[Make | None, Quirks]] = []
+        self.master_keys: dict[int, bytes] = {}
+        self.dark: dict[int, list[tuple[int, int | None]]] = {}
+        self.events: dict[int, deque[tuple[int, int]]] = {}
+        self.settings: dict[tuple[int, str], int | bytes] = {}
+        self._makes: dict[str, int] = {}
+        addresses = array("I")
+        for row in rows:
+            self._append(row, len(addresses))
+            addresses.append(row.host)
+        count = len(addresses)
+        # SAPs 32 and 48: the smallest counter accepted. Counters 32, 48 and 64: the meter's own next one.
+        self.floors = {sap: array("Q", bytes(8 * count)) for sap in (32, 48)}
+        self.counters = {sap: array("I", [first_counter]) * count for sap in (32, 48, 64)}
+        if all(addresses[n] < addresses[n + 1] for n in range(count - 1)):
+            self._order = None
+        else:
+            self._order = array("I", sorted(range(count), key=addresses.__getitem__))
+            addresses = array("I", [addresses[row] for row in self._order])
+            for n in range(count - 1):
+                if addresses[n] == addresses[n + 1]:
+                    raise RosterError(line=self._order[n + 1] + 2, column="host", reason="stands twice")
+        self._addresses = addresses
+
+    def _append(self, row: RosterRow, number: int) -> None:
+        make = makes().get(row.make)
+        if row.make not in self._makes:
+            self._makes[row.make] = len(self.makes)
+            self.makes.append((make, STANDARD if make is None else make.quirks))
+        self.make_numbers.append(self._makes[row.make])
+        self.control_modes.append(DEFAULT_CONTROL_MODE if make is None else make.control_mode)
+        self.control_states.append(ControlState.CONNECTED)
+        self.identities += IDENTITY.pack(
+            row.meter.encode(),
+            row.system_title,
+            len(row.mr_lls),
+            row.mr_lls,
+            row.mr_ek,
+            row.us_ek,
+            row.us_ak,
+            row.us_hls,
+            row.push_ek,
+        )
+        if row.mk:
+            self.master_keys[number] = row.mk
+
+    def __len__(self) -> int:
+        return len(self.control_states)
+
+    def at_address(self, address: int) -> int | None:
+        """The row that listens at an IPv4 address given as an integer, or None."""
+        n = bisect_left(self._addresses, address)
+        if n == len(self._addresses) or self._addresses[n] != address:
+            return None
+        return n if self._order is None else self._order[n]
+
+    def address_of(self, row: int) -> int:
+        """The IPv4 address of a row as an integer."""
+        return self._addresses[row if self._order is None else self._order.index(row)]
+
+    def with_serial(self, serial: str) -> int:
+        """The row of a serial. A search through all of them: for the admin door and the start, not for the wire.
+
+        :raises UnknownMeter: no such serial.
+        """
+        key = serial.encode()
+        if 0 < len(key) <= 16:
+            padded = key.ljust(16, b"\0")
+            at = self.identities.find(padded)
+            while at >= 0:
+                row, rest = divmod(at, IDENTITY.size)
+                if not rest:
+                    return row
+                at = self.identities.find(padded, at + 1)
+        raise UnknownMeter(serial)
+
+    def serial_of(self, row: int) -> str:
+        """The serial of a row."""
+        start = row * IDENTITY.size
+        return self.identities[start : start + 16].rstrip(b"\0").decode()
+
+    def count_off(self) -> int:
+        """How many relays are open: disconnected, or ready for reconnection."""
+        return len(self) - self.control_states.count(ControlState.CONNECTED)
+
+    def add_event(self, row: int, moment: int, event: int) -> None:
+        """Note an event; the latest `EVENTS_KEPT` of a meter are kept."""
+        self.events.setdefault(row, deque(maxlen=EVENTS_KEPT)).append((moment, event))

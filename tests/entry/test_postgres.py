@@ -18,9 +18,9 @@ from bahal.shared.home import Home, read_json
 SETTINGS = {"fsync": "off", "shared_buffers": "16MB", "max_connections": "20"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def home_path(reachable: Path) -> Path:
-    """An instance that does not exist yet."""
+    """One instance for these tests: its data is made once, its server started for each."""
     return reachable / "home"
 
 
@@ -138,7 +138,7 @@ def test_without_programs_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_server_that_dies_says_its_last_word(home_path: Path) -> None:
-    broken = EmbeddedPostgres(home_path, settings={**SETTINGS, "max_connections": "none"})
+    broken = EmbeddedPostgres(home_path.with_name("broken"), settings={**SETTINGS, "max_connections": "none"})
     with pytest.raises(postgres.StartFailed, match="max_connections"):
         broken.start()
     assert broken.running() is None

@@ -73,9 +73,9 @@ class Database:
         return {**os.environ, "BAHAL_HOME": str(self.home.path), **more}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def reachable(pytestconfig: pytest.Config) -> Iterator[Path]:
-    """A folder like `tmp_path` that every user may pass through: under root a server is `nobody`."""
+    """A folder for a module's tests that every user may pass through: under root a server is `nobody`."""
     folder = Path(tempfile.mkdtemp(dir=pytestconfig.stash[_OURS].path))
     folder.chmod(0o711)
     yield folder

@@ -34,7 +34,7 @@ def main() -> int:
             continue
         sys.stderr.write(f"Installing the peer {name}\n")
         shutil.rmtree(environment, ignore_errors=True)
-        venv.create(environment, with_pip=True)
+        venv.create(environment, symlinks=True, with_pip=True)
         command = [str(environment / "bin" / "python"), "-m", "pip", "install", "-qq", *packages]
         told = subprocess.run(
             command, env={**os.environ, "PIP_NO_CACHE_DIR": "1", "PIP_ROOT_USER_ACTION": "ignore"}, check=False

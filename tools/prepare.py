@@ -58,7 +58,7 @@ def _install() -> None:
         locked.unlink(missing_ok=True)
         sys.stderr.write("Setting up .venv (once, about half a minute)\n")
         if not usable:
-            venv.create(VENV, clear=True, with_pip=True, prompt="bahal")
+            venv.create(VENV, clear=True, symlinks=True, with_pip=True, prompt="bahal")
         _pip("install", "--require-hashes", "--only-binary", ":all:", "-r", TOP / "requirements.lock")
         locked.write_text(wanted)
     installed = VENV / ".installed"

@@ -1,0 +1,98 @@
+"""The demo's officers: made once for an instance, each with a password, a second factor and a key to sign with.
+
+Nothing here follows from the seed: these are real secrets of this instance, in files that only its owner may read.
+"""
+
+import base64
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.contrib.auth.hashers import Argon2PasswordHasher
+
+from bahal.rehearsal.layout import CIRCLE
+from bahal.shared.home import Home, read_json, write_private
+
+_BILASPUR_DIVISION, _TIFRA_CENTRE = 101, 301
+
+# login, name, name in Hindi, role, office
+_POSTS = (
+    ("ee", "Anita Chandrakar", "अनीता चंद्राकर", "executive_engineer", _BILASPUR_DIVISION),
+    ("se", "Rajkumar Tiwari", "राजकुमार तिवारी", "superintending_engineer", CIRCLE),
+    ("cashier", "Sushila Sahu", "सुशीला साहू", "cashier", _TIFRA_CENTRE),
+    ("lineman", "Bharat Netam", "भरत नेताम", "lineman", _TIFRA_CENTRE),
+    ("vigilance", "Yusuf Khan", "यूसुफ ख़ान", "vigilance", CIRCLE),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Officer:
+    """A row of the staff, and the file with his signing key. `password_hash` is Django's argon2 form."""
+
+    login: str
+    name: str
+    name_hi: str
+    role: str
+    office: int
+    password_hash: str
+    totp_secret: str
+    public_key: str
+    key_file: Path
+
+    def key(self) -> Ed25519PrivateKey:
+        """His signing key.
+
+        :raises OSError: the file is gone or belongs to somebody else.
+        :raises ValueError: it does not hold a key.
+        """
+        return read_key(self.key_file)
+
+
+def prepare_officers(home: Home) -> tuple[Officer, ...]:
+    """The five officers of this instance, written under `demo/`: `LOGIN.json` and `LOGIN.key`, each 0600.
+
+    Files that are there already are kept, so that who signed in before still can.
+    """
+    folder = home.path / "demo"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return tuple(_officer(folder, *post) for post in _POSTS)
+
+
+def read_key(path: Path) -> Ed25519PrivateKey:
+    """A signing key from its file of 64 hexadecimal digits.
+
+    :raises OSError: the file cannot be read.
+    :raises ValueError: it holds something else.
+    """
+    return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text(encoding="ascii")))
+
+
+def _officer(folder: Path, login: str, name: str, name_hi: str, role: str, office: int) -> Officer:
+    key_file = folder / f"{login}.key"
+    kept = read_json(folder / f"{login}.json")
+    if kept is None or not key_file.exists():
+        key_file.unlink(missing_ok=True)
+        with os.fdopen(os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(Ed25519PrivateKey.generate().private_bytes_raw().hex())
+        kept = {
+            "login": login,
+            "name": name,
+            "password": secrets.token_urlsafe(12),
+            "totp_secret": base64.b32encode(secrets.token_bytes(20)).decode(),
+            "ed25519_key_file": str(key_file),
+        }
+        write_private(folder / f"{login}.json", kept)
+    hasher = Argon2PasswordHasher()
+    return Officer(
+        login=login,
+        name=name,
+        name_hi=name_hi,
+        role=role,
+        office=office,
+        password_hash=hasher.encode(kept["password"], hasher.salt()),
+        totp_secret=kept["totp_secret"],
+        public_key=read_key(key_file).public_key().public_bytes_raw().hex(),
+        key_file=key_file,
+    )

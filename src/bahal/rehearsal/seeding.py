@@ -1,0 +1,255 @@
+"""Writes a circle into the database as the business role, by COPY, past none of the triggers that guard the money."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import sql
+
+from bahal.rehearsal.almanac import POLICY, no_cut_days
+from bahal.rehearsal.circle import Circle
+from bahal.rehearsal.dues import Account
+from bahal.rehearsal.officers import Officer
+from bahal.shared.errors import REFUSED, Refusal
+
+Each = TypeVar("Each")
+Rows = Iterable[Sequence[object]]
+
+ACCOUNTS_A_COMMIT = 2_500
+_LINES_A_WRITE = 2_000
+_SERVICE = "registered post, acknowledged"
+_ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_SEEDED_TABLES = """
+    offices_office network_feeder network_transformer network_connection consumers_consumer meters_meter supply_fence
+    billing_bill ledger_transaction ledger_posting payments_payment notices_writtennotice notices_noticedbill
+    arrears_hold
+"""
+
+
+class CircleThere(Refusal):
+    """The database already holds connections: a second circle would mix with the first."""
+
+    code = "rehearsal_circle_there"
+    exit_code = REFUSED
+    hi = "डेटाबेस में पहले से {connections} कनेक्शन हैं: नए BAHAL_HOME से शुरू करें।"
+    en = "The database already holds {connections} connections: start from a new BAHAL_HOME."
+
+
+@dataclass(slots=True)
+class Seeded:
+    """How many rows went into each table and how many seconds each step took."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def seed_circle(
+    connection: "psycopg.Connection[Any]",
+    circle: Circle,
+    *,
+    officers: Sequence[Officer] = (),
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Seeded:
+    """Write the circle. `connection` is the role `app`'s; it is used in transactions of its own.
+
+    The network comes first, then the accounts in several commits, last the calendar and the policy without which
+    nobody may be cut: a seeding that stops half-way leaves nothing that a drive could use. `progress` is told the step,
+    how much of it is done and how much there is.
+
+    :raises CircleThere: the database is not empty.
+    :raises psycopg.Error: the database refused.
+    """
+    (there,) = connection.execute("SELECT count(*) FROM network_connection").fetchone() or (0,)
+    if there:
+        raise CircleThere(connections=there)
+    connection.commit()
+    tell = progress or (lambda step, done, total: None)
+    seeded = Seeded()
+
+    started = time.perf_counter()
+    with connection.transaction(), connection.cursor() as cursor:
+        _network(cursor, circle, seeded)
+    seeded.seconds["network"] = time.perf_counter() - started
+    tell("network", len(circle.connections), len(circle.connections))
+
+    started = time.perf_counter()
+    written = 0
+    for chunk in _chunks(circle.accounts, ACCOUNTS_A_COMMIT):
+        with connection.transaction(), connection.cursor() as cursor:
+            _accounts(cursor, chunk, seeded)
+        written += len(chunk)
+        tell("accounts", written, len(circle.accounts))
+    seeded.seconds["accounts"] = time.perf_counter() - started
+
+    started = time.perf_counter()
+    with connection.transaction(), connection.cursor() as cursor:
+        _authority(cursor, circle, officers, seeded)
+    seeded.seconds["authority"] = time.perf_counter() - started
+    tell("authority", 1, 1)
+    return seeded
+
+
+def analyse(owner: "psycopg.Connection[Any]") -> None:
+    """Let the planner know the seeded tables. `owner` is the tables' owner's connection; the business role may not."""
+    with owner.transaction():
+        owner.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(map(sql.Identifier, _SEEDED_TABLES.split()))))
+
+
+def copy_rows(cursor: "psycopg.Cursor[Any]", table: str, columns: str, rows: Rows) -> int:
+    """COPY rows into a table. `columns` is a list of names parted by blanks. Returns how many were written."""
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns.split()))
+    )
+    written = 0
+    with cursor.copy(statement) as copy:
+        for lines in _chunks(("\t".join(map(_text, row)) for row in rows), _LINES_A_WRITE):
+            copy.write("\n".join(lines) + "\n")
+            written += len(lines)
+    return written
+
+
+def next_ids(cursor: "psycopg.Cursor[Any]", table: str, count: int) -> list[int]:
+    """`count` new ids of a table, from its own sequence."""
+    cursor.execute(
+        "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count], binary=True
+    )
+    return [row[0] for row in cursor]
+
+
+def _network(cursor: "psycopg.Cursor[Any]", circle: Circle, seeded: Seeded) -> None:
+    def put(table: str, columns: str, rows: Rows) -> None:
+        seeded.rows[table] = copy_rows(cursor, table, columns, rows)
+
+    everyone = circle.connections
+    put("offices_office", "id kind name name_hi parent_id", circle.offices)
+    put("network_feeder", "id name substation subdivision", circle.feeders)
+    put("network_transformer", "id code feeder_id kva latitude longitude", circle.transformers)
+    put(
+        "network_connection",
+        "id transformer_id centre category phase sanctioned_load_w connected_on latitude longitude",
+        (each[:9] for each in everyone),
+    )
+    put(
+        "consumers_consumer",
+        "id name name_hi phone language",
+        ((each.number, each.name, each.name_hi, each.phone, "hi") for each in everyone),
+    )
+    put(
+        "meters_meter",
+        "serial make phase connection installed_on",
+        ((each.meter, each.make, each.phase, each.number, each.connected_on) for each in everyone),
+    )
+    put("supply_fence", "connection generation desired", ((each.number, 1, "on") for each in everyone))
+
+
+def _accounts(cursor: "psycopg.Cursor[Any]", accounts: Sequence[Account], seeded: Seeded) -> None:
+    def put(table: str, columns: str, rows: Rows) -> None:
+        seeded.rows[table] = seeded.rows.get(table, 0) + copy_rows(cursor, table, columns, rows)
+
+    bills = [bill for account in accounts for bill in account.bills]
+    payments = [payment for account in accounts for payment in account.payments]
+    notices = [account.notice for account in accounts if account.notice is not None]
+    holds = [account.hold for account in accounts if account.hold is not None]
+
+    bill_ids = next_ids(cursor, "billing_bill", len(bills))
+    id_of_bill = {bill.number: bill_id for bill, bill_id in zip(bills, bill_ids, strict=True)}
+    put(
+        "billing_bill",
+        "id number connection month issued_on due_on consumption_wh paise estimated disputed supplementary",
+        ((bill_id, *bill, False) for bill, bill_id in zip(bills, bill_ids, strict=True)),
+    )
+    acts = next_ids(cursor, "ledger_transaction", len(bills) + len(payments))
+    of_bills, of_payments = acts[: len(bills)], acts[len(bills) :]
+    issued = [f"{bill.issued_on} 06:00:00+00" for bill in bills]
+    paid = [f"{payment.at:%Y-%m-%d %H:%M:%S}+00" for payment in payments]
+
+    def transactions() -> Iterator[tuple[object, ...]]:
+        for act, bill, at in zip(of_bills, bills, issued, strict=True):
+            yield act, "bill", bill.number, at, at
+        for act, payment, at in zip(of_payments, payments, paid, strict=True):
+            yield act, "payment", payment.reference, at, at
+
+    def postings() -> Iterator[tuple[object, ...]]:
+        for act, bill, bill_id in zip(of_bills, bills, bill_ids, strict=True):
+            yield act, "receivable", bill.connection, bill_id, bill.paise
+            yield act, "revenue", None, None, -bill.paise
+        for act, payment in zip(of_payments, payments, strict=True):
+            yield act, "cash", None, None, payment.paise
+            yield act, "receivable", payment.connection, None, -payment.paise
+
+    put("ledger_transaction", "id kind reference posted_at business_at", transactions())
+    put("ledger_posting", "transaction account connection bill paise", postings())
+    put(
+        "payments_payment",
+        "idempotency_key receipt body_sha256 connection paise channel acknowledged_at business_at",
+        (
+            (each.reference, each.reference, _sha256(each.reference), each.connection, each.paise, "counter", at, at)
+            for each, at in zip(payments, paid, strict=True)
+        ),
+    )
+    notice_ids = next_ids(cursor, "notices_writtennotice", len(notices))
+    put(
+        "notices_writtennotice",
+        "id connection paise issued_on served_on service sha256",
+        (
+            (notice_id, each.connection, each.paise, each.issued_on, each.served_on, _SERVICE, each.sha256)
+            for notice_id, each in zip(notice_ids, notices, strict=True)
+        ),
+    )
+    put(
+        "notices_noticedbill",
+        "notice bill",
+        (
+            (notice_id, id_of_bill[number])
+            for notice_id, each in zip(notice_ids, notices, strict=True)
+            for number in each.bills
+        ),
+    )
+    put("arrears_hold", "connection kind evidence owner placed_at", holds)
+
+
+def _authority(cursor: "psycopg.Cursor[Any]", circle: Circle, officers: Sequence[Officer], seeded: Seeded) -> None:
+    def put(table: str, columns: str, rows: Rows) -> None:
+        seeded.rows[table] = copy_rows(cursor, table, columns, rows)
+
+    put(
+        "staff_officer",
+        "login name name_hi role office password totp_secret public_key",
+        (
+            (o.login, o.name, o.name_hi, o.role, o.office, o.password_hash, o.totp_secret, o.public_key)
+            for o in officers
+        ),
+    )
+    put("arrears_nocutday", "day reason reason_hi", no_cut_days(circle.monday))
+    policy = asdict(POLICY)
+    put("arrears_policy", " ".join(policy), [tuple(policy.values())])
+
+
+def _text(value: object) -> str:
+    """A value as COPY's text format has it."""
+    if isinstance(value, str):
+        return value if value.isprintable() and "\\" not in value else value.translate(_ESCAPED)
+    if value is None:
+        return "\\N"
+    if value is True:
+        return "t"
+    if value is False:
+        return "f"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return str(value)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _chunks(items: Iterable[Each], size: int) -> Iterator[list[Each]]:
+    remaining = iter(items)
+    while chunk := list(islice(remaining, size)):
+        yield chunk

@@ -50,28 +50,22 @@ def main() -> int:
 
 def _install() -> None:
     locked = VENV / ".locked"
-    wanted = _digest([TOP / "requirements.lock"], sys.version)
+    wanted = _digest(TOP / "requirements.lock")
     if not (PYTHON.exists() and locked.exists() and locked.read_text() == wanted):
-        # Another lock on the same Python is laid over what is there, under whoever is using it. After an interrupted
-        # set-up, or for another Python, begin clean rather than mend.
-        usable = PYTHON.exists() and locked.exists() and _python_of(VENV) == sys.version_info[:2]
-        locked.unlink(missing_ok=True)
         sys.stderr.write("Setting up .venv (once, about half a minute)\n")
+        # Another lock is laid over what is there, under whoever is using it; after an interrupted set-up, or with its
+        # interpreter gone, begin clean rather than mend.
+        usable = PYTHON.exists() and locked.exists()
+        locked.unlink(missing_ok=True)
         if not usable:
             venv.create(VENV, clear=True, symlinks=True, with_pip=True, prompt="bahal")
         _pip("install", "--require-hashes", "--only-binary", ":all:", "-r", TOP / "requirements.lock")
         locked.write_text(wanted)
     installed = VENV / ".installed"
-    wanted = _digest([TOP / "pyproject.toml"], sys.version)
+    wanted = _digest(TOP / "pyproject.toml")
     if not (installed.exists() and installed.read_text() == wanted):
         _pip("install", "--no-deps", "--no-build-isolation", "-e", TOP)
         installed.write_text(wanted)
-
-
-def _python_of(folder: Path) -> tuple[int, int]:
-    asked = [str(folder / "bin" / "python"), "-c", "import sys; print(*sys.version_info[:2])"]
-    major, minor = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split()
-    return int(major), int(minor)
 
 
 def _compile() -> None:
@@ -85,11 +79,8 @@ def _older(built: Path, source: Path) -> bool:
     return not built.exists() or built.stat().st_mtime < source.stat().st_mtime
 
 
-def _digest(files: list[Path], *more: str) -> str:
-    digest = hashlib.sha256("\n".join(more).encode())
-    for file in files:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _pip(verb: str, *arguments: object) -> None:

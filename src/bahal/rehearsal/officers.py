@@ -8,12 +8,17 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
 from bahal.rehearsal.layout import CIRCLE
 from bahal.shared.home import Home, read_json, write_private
+from bahal.shared.warrant import sign_profile
+
+SIGNERS = ("ee", "se")
+"""Who signs the caps and, as maker and checker, the drive."""
 
 _BILASPUR_DIVISION, _TIFRA_CENTRE = 101, 301
 
@@ -48,6 +53,44 @@ class Officer:
         :raises ValueError: it does not hold a key.
         """
         return read_key(self.key_file)
+
+
+class Caps(Protocol):
+    """A profile of caps, in the canonical form that two officers sign."""
+
+    def canonical(self) -> str:
+        """JSON with sorted keys."""
+        ...
+
+
+def enrol(home: Home, *, profile: Caps) -> tuple[Officer, ...]:
+    """Make the officers and tell the interlock of them: whose signatures count, and the caps signed by two of them."""
+    officers = prepare_officers(home)
+    room = home.path / "interlock"
+    room.mkdir(mode=0o700, parents=True, exist_ok=True)
+    document = profile.canonical()
+    write_private(
+        room / "profile.json",
+        {
+            "document": document,
+            "signatures": [
+                {"login": each.login, "signature": sign_profile(each.key(), document)}
+                for each in officers
+                if each.login in SIGNERS
+            ],
+        },
+    )
+    write_private(
+        room / "officers.json",
+        {
+            "officers": [
+                {"login": each.login, "role": each.role, "public_key": each.public_key}
+                for each in officers
+                if each.login in SIGNERS
+            ]
+        },
+    )
+    return officers
 
 
 def prepare_officers(home: Home) -> tuple[Officer, ...]:

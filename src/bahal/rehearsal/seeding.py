@@ -1,6 +1,7 @@
 """Writes a circle into the database as the business role, by COPY, past none of the triggers that guard the money."""
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,7 +14,7 @@ from psycopg import sql
 
 from bahal.rehearsal.almanac import POLICY, no_cut_days
 from bahal.rehearsal.circle import Circle
-from bahal.rehearsal.dues import Account
+from bahal.rehearsal.dues import Account, Payment
 from bahal.rehearsal.officers import Officer
 from bahal.shared.errors import REFUSED, Refusal
 
@@ -22,6 +23,7 @@ Rows = Iterable[Sequence[object]]
 
 ACCOUNTS_A_COMMIT = 2_500
 _LINES_A_WRITE = 2_000
+_CHANNEL = "counter"
 _SERVICE = "registered post, acknowledged"
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _SEEDED_TABLES = """
@@ -188,7 +190,7 @@ def _accounts(cursor: "psycopg.Cursor[Any]", accounts: Sequence[Account], seeded
         "payments_payment",
         "idempotency_key receipt body_sha256 connection paise channel acknowledged_at business_at",
         (
-            (each.reference, each.reference, _sha256(each.reference), each.connection, each.paise, "counter", at, at)
+            (each.reference, each.reference, _request_sha256(each), each.connection, each.paise, _CHANNEL, at, at)
             for each, at in zip(payments, paid, strict=True)
         ),
     )
@@ -245,8 +247,10 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _request_sha256(payment: Payment) -> str:
+    """The hash that a request for this payment would have had."""
+    body = json.dumps({"channel": _CHANNEL, "consumer": payment.connection, "paise": payment.paise}, sort_keys=True)
+    return hashlib.sha256(body.encode()).hexdigest()
 
 
 def _chunks(items: Iterable[Each], size: int) -> Iterator[list[Each]]:

@@ -255,20 +255,32 @@ def aare(
     initiate: bytes = b"",
 ) -> bytes:
     """Build an AARE; ``authentication`` is the StoC challenge of HLS, with ``diagnostic`` 14."""
-    parts = [
-        _ber(0xA1, _ber(0x06, _OID_CONTEXT + bytes((context,)))),
-        bytes((0xA2, 0x03, 0x02, 0x01, result)),
-        bytes((0xA3, 0x05, 0xA1, 0x03, 0x02, 0x01, diagnostic)),
-    ]
+    head, middle, tail = _aare_frame(
+        context, result, diagnostic, mechanism, len(title), len(authentication), len(initiate)
+    )
+    return b"".join((head, title, middle, authentication, tail, initiate))
+
+
+@lru_cache(maxsize=256)
+def _aare_frame(
+    context: int, result: int, diagnostic: int, mechanism: int, title: int, authentication: int, initiate: int
+) -> tuple[bytes, bytes, bytes]:
+    """What an AARE of these lengths has before the title, the authentication value and the initiate APDU."""
+    head = _ber(0xA1, _ber(0x06, _OID_CONTEXT + bytes((context,))))
+    head += bytes((0xA2, 0x03, 0x02, 0x01, result)) + bytes((0xA3, 0x05, 0xA1, 0x03, 0x02, 0x01, diagnostic))
     if title:
-        parts.append(_ber(0xA4, _ber(0x04, title)))
+        head += bytes((0xA4, title + 2, 0x04, title))
+    middle = b""
     if authentication:
-        parts.append(bytes.fromhex("88020780"))
-        parts.append(_ber(0x89, _OID_MECHANISM + bytes((mechanism,))))
-        parts.append(_ber(0xAA, _ber(0x80, authentication)))
+        middle = bytes.fromhex("88020780") + _ber(0x89, _OID_MECHANISM + bytes((mechanism,)))
+        inner = b"\x80" + axdr.length(authentication)
+        middle += b"\xaa" + axdr.length(len(inner) + authentication) + inner
+    tail = b""
     if initiate:
-        parts.append(_ber(0xBE, _ber(0x04, initiate)))
-    return _ber(AARE, b"".join(parts))
+        inner = b"\x04" + axdr.length(initiate)
+        tail = b"\xbe" + axdr.length(len(inner) + initiate) + inner
+    total = len(head) + title + len(middle) + authentication + len(tail) + initiate
+    return bytes((AARE,)) + axdr.length(total) + head, middle, tail
 
 
 def parse_aare(apdu: bytes) -> Aare:

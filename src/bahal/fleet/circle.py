@@ -10,6 +10,7 @@ from typing import Final
 from bahal.dlms import india
 from bahal.dlms.objects.disconnect import ControlState, Move, next_state, output_state
 from bahal.dlms.objects.serving import Origin
+from bahal.fleet import consumption
 from bahal.fleet.meter import SimulatedMeter
 from bahal.fleet.movements import CAUSES, MovementLog, read_movements
 from bahal.fleet.store import MeterColumns
@@ -144,10 +145,10 @@ class Circle:
     def _remember(self, row: int, on: bool, moment: int) -> None:
         """Keep the dark periods, for registers and load profile."""
         periods = self.columns.dark.setdefault(row, [])
-        if not on:
-            periods.append((moment, None))
-        elif periods:
-            periods[-1] = (periods[-1][0], moment)
+        if on:
+            consumption.lighten(periods, moment)
+        else:
+            consumption.darken(self.meter(row).seed, periods, moment)
 
     def restore(self, path: Path) -> int:
         """Put relays, dark periods and counters where a log of earlier movements left them: a meter forgets none.

@@ -8,14 +8,19 @@ Times are UTC seconds since 1970. Days, half hours and months are those of Asia/
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 IST_SECONDS: Final = 19_800
 DAY: Final = 86_400
 BLOCK: Final = 1_800
 BLOCKS: Final = DAY // BLOCK
+
+DARK_KEPT: Final = 256
+_OFF: Final = attrgetter("off")
 
 _FIRST_DAY: Final = date(2020, 1, 1)
 _DAY_ZERO: Final = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp()) - IST_SECONDS
@@ -106,14 +111,53 @@ def energy(seed: int, moment: int) -> int:
     return opening + (_at_midnight(seed, day + 1) - opening) * share // (running[BLOCKS] * BLOCK)
 
 
-def energy_served(seed: int, moment: int, dark: Sequence[tuple[int, int | None]]) -> int:
-    """Cumulative Wh at `moment`, less what was not drawn in the `dark` periods `[off, on)`; None: still off."""
+class Dark(NamedTuple):
+    """One period `[off, on)` without supply (None: not over), and the Wh not drawn in all periods before it."""
+
+    off: int
+    on: int | None
+    lost_before: int
+
+
+def darken(seed: int, periods: list[Dark], moment: int) -> None:
+    """Note that the supply went off at `moment`; the latest `DARK_KEPT` periods are kept."""
+    if not periods:
+        periods.append(Dark(moment, None, 0))
+        return
+    last = periods[-1]
+    if last.on is None:
+        return
+    lost = last.lost_before + energy(seed, last.on) - energy(seed, last.off)
+    periods.append(Dark(max(moment, last.on), None, lost))
+    if len(periods) > DARK_KEPT:
+        del periods[0]
+
+
+def lighten(periods: list[Dark], moment: int) -> None:
+    """Note that the supply came back at `moment`."""
+    if periods and periods[-1].on is None:
+        last = periods[-1]
+        periods[-1] = last._replace(on=max(moment, last.off))
+
+
+def is_dark(moment: int, periods: Sequence[Dark]) -> bool:
+    """Whether a moment lies in a dark period."""
+    n = bisect_right(periods, moment, key=_OFF) - 1
+    if n < 0:
+        return False
+    on = periods[n].on
+    return on is None or moment < on
+
+
+def energy_served(seed: int, moment: int, periods: Sequence[Dark]) -> int:
+    """Cumulative Wh at `moment`, less what was not drawn in dark periods."""
     total = energy(seed, moment)
-    for off, on in dark:
-        until = moment if on is None else min(on, moment)
-        if until > off:
-            total -= energy(seed, until) - energy(seed, off)
-    return total
+    n = bisect_right(periods, moment, key=_OFF) - 1
+    if n < 0:
+        return total - (periods[0].lost_before if periods else 0)
+    period = periods[n]
+    until = moment if period.on is None else min(period.on, moment)
+    return total - period.lost_before - energy(seed, until) + energy(seed, period.off)
 
 
 def power(seed: int, moment: int) -> int:

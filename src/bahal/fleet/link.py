@@ -1,7 +1,7 @@
 """One TCP connection to a meter: a protocol object between the socket and a `ServerAssociation`."""
 
 import asyncio
-from typing import Final
+from typing import Final, cast
 
 from bahal.dlms import india
 from bahal.dlms.association.server import ServerAssociation
@@ -67,8 +67,8 @@ class MeterLink(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Find the meter by the address that was dialled; anything else is refused."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have the methods of asyncio.Transport but not its name.
+        self._transport = cast(asyncio.Transport, transport)
         stats = self._circle.stats
         sockname = transport.get_extra_info("sockname")
         row = None
@@ -78,7 +78,7 @@ class MeterLink(asyncio.Protocol):
                 row = self._circle.columns.at_address(address)
         if row is None:
             stats.refused_connections += 1
-            transport.abort()
+            self._transport.abort()
             return
         stats.connections += 1
         self._links.open.add(self)

@@ -126,9 +126,8 @@ class SimulatedMeter:
 
     def power(self, moment: int) -> int:
         """W drawn at a moment; nothing while dark."""
-        for off, on in self._columns.dark.get(self.row, ()):
-            if off <= moment and (on is None or moment < on):
-                return 0
+        if consumption.is_dark(moment, self._columns.dark.get(self.row, ())):
+            return 0
         return consumption.power(self.seed, moment)
 
     def apparent(self, active: int) -> int:

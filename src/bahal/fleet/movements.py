@@ -16,6 +16,8 @@ from typing import Final
 from bahal.dlms.objects.disconnect import Move
 from bahal.dlms.objects.serving import Origin
 
+_NULL: Final = "null"
+
 CAUSES: Final = {
     Move.REMOTE_DISCONNECT: "remote_disconnect",
     Move.REMOTE_RECONNECT: "remote_reconnect",
@@ -56,20 +58,16 @@ class MovementLog:
 
         :raises OSError: the line is not, or not wholly, in the file; the relay must not move then.
         """
-        line = json.dumps(
-            {
-                "at": at.isoformat(timespec="microseconds"),
-                "business_at": business_at.isoformat(timespec="microseconds"),
-                "meter": meter,
-                "relay": "on" if on else "off",
-                "cause": cause,
-                "sap": None if origin is None else origin.sap,
-                "counter": None if origin is None else origin.counter,
-                "frame": None if origin is None else origin.frame.hex(),
-            },
-            separators=(",", ":"),
+        sap, counter, frame = (None, None, None) if origin is None else (origin.sap, origin.counter, origin.frame.hex())
+        # Only the serial can hold a character that JSON writes otherwise.
+        line = (
+            f'{{"at":"{at.isoformat(timespec="microseconds")}",'
+            f'"business_at":"{business_at.isoformat(timespec="microseconds")}",'
+            f'"meter":{json.dumps(meter)},"relay":"{"on" if on else "off"}","cause":"{cause}",'
+            f'"sap":{_NULL if sap is None else sap},"counter":{_NULL if counter is None else counter},'
+            f'"frame":{_NULL if frame is None else json.dumps(frame)}}}\n'
         ).encode()
-        if os.write(self._file, line + b"\n") != len(line) + 1:
+        if os.write(self._file, line) != len(line):
             raise OSError("a movement was not written whole")
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 
 from bahal.dlms.objects.disconnect import ControlState
 from bahal.dlms.quirks import STANDARD, Make, Quirks, makes
+from bahal.fleet.consumption import Dark
 from bahal.fleet.roster import RosterError, RosterRow
 
 # Serial (zero padded), system title, length of the LLS secret, that secret, mr_ek, us_ek, us_ak, us_hls, push_ek.
@@ -64,7 +65,7 @@ class MeterColumns:
         self.make_numbers = bytearray()
         self.makes: list[tuple[Make | None, Quirks]] = []
         self.master_keys: dict[int, bytes] = {}
-        self.dark: dict[int, list[tuple[int, int | None]]] = {}
+        self.dark: dict[int, list[Dark]] = {}
         self.events: dict[int, deque[tuple[int, int]]] = {}
         self.settings: dict[tuple[int, str], int | bytes] = {}
         self._makes: dict[str, int] = {}
@@ -149,4 +150,7 @@ class MeterColumns:
 
     def add_event(self, row: int, moment: int, event: int) -> None:
         """Note an event; the latest `EVENTS_KEPT` of a meter are kept."""
-        self.events.setdefault(row, deque(maxlen=EVENTS_KEPT)).append((moment, event))
+        kept = self.events.get(row)
+        if kept is None:
+            kept = self.events[row] = deque(maxlen=EVENTS_KEPT)
+        kept.append((moment, event))

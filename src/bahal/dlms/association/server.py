@@ -60,7 +60,10 @@ _DUPLICATED_CLASSES: Final = frozenset((classes.PROFILE_GENERIC, classes.CLOCK_C
 
 _BLOCK_GET: Final = acse.conformance("block_get")
 
-_IDLE, _OPEN, _PROVING, _PENDING = State.IDLE, State.OPEN, State.HLS_PROVING, State.HLS_PENDING
+# Looked up once: an attribute of a module or of an enum class costs more than the step it names.
+_head = wrapper.HEADER.pack
+_GLO, _PLAIN_OF_GLO = security.GLO, security.PLAIN_OF_GLO
+_IDLE, _OPEN, _PENDING, _CLOSED = State.IDLE, State.OPEN, State.HLS_PENDING, State.CLOSED
 _REQUEST, _RESPONSE = Step.REQUEST, Step.RESPONSE
 
 
@@ -109,19 +112,24 @@ class ServerAssociation:
         self._random = random
         self._deframer = wrapper.Deframer(SERVER_MAX_PDU + _OVERHEAD)
         self._sap = 0
+        self._control = 0
+        self._mechanism = 0
         self._counter: int | None = None
         self._keys: Keys | None = None
         self._cipher: Cipher | None = None
         self._dedicated: Cipher | None = None
         self._client_title = self._client_challenge = self._challenge = b""
-        self._forget()
+        self._conformance = 0
+        self._reply_limit = SERVER_MAX_PDU
+        self._pending = b""
+        self._block = 0
 
     def receive(self, data: bytes) -> bytes:
         """Take bytes as they come; returns the framed replies, empty while no frame is complete.
 
         :raises DlmsError: the association has ended; write `last_words` and close the connection.
         """
-        if self.state is State.CLOSED:
+        if self.state is _CLOSED:
             raise UnexpectedApdu(0, "closed")
         replies = b""
         try:
@@ -129,7 +137,7 @@ class ServerAssociation:
                 if destination != SERVER_SAP:
                     raise MalformedApdu(f"no logical device at wPort {destination}")
                 reply = self._take(source, frame)
-                replies += wrapper.frame(SERVER_SAP, source, reply)
+                replies += _head(wrapper.VERSION, SERVER_SAP, source, len(reply)) + reply
         except DlmsError:
             self.state = State.CLOSED
             # Earlier frames of the same bytes were served; their replies are still owed.
@@ -147,22 +155,22 @@ class ServerAssociation:
             return self._release(frame)
         if not self._control:
             return self._serve(frame, frame)
-        cipher = self._cipher
-        if tag == security.GENERAL_GLO or tag == security.GENERAL_DED:
+        cipher, answer_tags, content = self._cipher, _GLO, b""
+        inner = _PLAIN_OF_GLO.get(tag)
+        if inner is not None:
+            # Nearly every request is short and comes so.
+            content = frame[2:] if len(frame) > 2 and frame[1] == len(frame) - 2 < 0x80 else security.unwrap(frame)
+        elif tag == security.GENERAL_GLO or tag == security.GENERAL_DED:
             title, content = security.unwrap_general(frame)
             if title != self._client_title:
                 raise BadTag
-            inner = None
             if tag == security.GENERAL_DED:
                 cipher = self._dedicated
         else:
-            inner = security.PLAIN_OF_GLO.get(tag)
-            if inner is None:
-                inner = security.PLAIN_OF_DED.get(tag)
-                cipher = self._dedicated
+            inner = security.PLAIN_OF_DED.get(tag)
             if inner is None:
                 raise WeakProtection(self._control, 0)
-            content = security.unwrap(frame)
+            cipher, answer_tags, content = self._dedicated, security.DED, security.unwrap(frame)
         if cipher is None:
             raise UnexpectedApdu(tag, "no dedicated key agreed")
         plain = self._opened(cipher, content)
@@ -174,7 +182,8 @@ class ServerAssociation:
         sealed = cipher.seal(self._control, self._title, self._device.take_counter(self._sap), reply)
         if inner is None:
             return security.wrap_general(tag, self._title, sealed)
-        answer_tags = security.GLO if cipher is self._cipher else security.DED
+        if len(sealed) < 0x80:
+            return bytes((answer_tags[reply[0]], len(sealed))) + sealed
         return security.wrap(answer_tags[reply[0]], sealed)
 
     def _opened(self, cipher: Cipher, content: bytes) -> bytes:
@@ -367,7 +376,8 @@ class ServerAssociation:
         if tag == apdu.GET_REQUEST and len(plain) == 13 and plain[1] == apdu.NORMAL and not plain[12]:
             self.state = receiving(state, _REQUEST, tag)
             self._pending = b""
-            return self._got(plain[2], plain[3:12], self._answers.read(plain[3:12], self._device, self._sap))
+            target = plain[3:12]
+            return self._got(plain[2], target, self._answers.read(target, self._device, self._sap))
         self.state = receiving(state, _REQUEST, tag)
         try:
             asked = apdu.parse_request(plain)

@@ -116,13 +116,25 @@ def test_compact_array_is_a_list_of_its_elements() -> None:
         "09 84 7fffffff",
         "04 84 7fffffff",
         "13 02 84 7fffffff",
-        "13 00 01 00",  # compact-array of nulls: no end
-        "13 01 ffff 01 ffff 00 01 00",  # 2^32 nulls in one byte
-        "13 01 ffff 02 02 00 ff 01 00",
     ],
 )
 def test_a_claim_beyond_the_bytes_fails_at_once(raw: str) -> None:
     with pytest.raises((MalformedApdu, OversizedApdu)):
+        axdr.decode(bytes.fromhex(raw))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "13 00 01 00",  # nulls without end
+        "13 01 ffff 01 ffff 00 01 00",  # 2^32 nulls in one byte
+        "13 01 ffff 02 02 00 ff 01 00",
+        "13 01 ffff 01 0000 11 01 00",
+        "13 02 02 00 01 0000 11 01 00",
+    ],
+)
+def test_elements_without_contents_are_malformed_in_a_compact_array(raw: str) -> None:
+    with pytest.raises(MalformedApdu):
         axdr.decode(bytes.fromhex(raw))
 
 

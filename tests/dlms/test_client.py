@@ -134,6 +134,8 @@ def test_a_whole_life(bent: dict[str, Any], settings: dict[str, Any]) -> None:
     (listed,) = exchange(ours, meter, ours.get_list([Target(70, RELAY, 2), Target(3, ENERGY, 9), Target(3, ENERGY, 3)]))
     assert isinstance(listed, GotList)
     assert listed.answers == [axdr.boolean(True), apdu.OBJECT_UNDEFINED, axdr.enum(30)]
+    (again,) = exchange(ours, meter, ours.get(3, ENERGY, 2))
+    assert isinstance(again, Got)
     (released,) = exchange(ours, meter, ours.release())
     assert isinstance(released, Released)
     assert released.clean

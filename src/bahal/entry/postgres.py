@@ -26,7 +26,7 @@ from pathlib import Path
 import psycopg
 
 from bahal.entry import roles
-from bahal.shared.database import DATABASE, ROLES, Address, Role, dsn_of
+from bahal.shared.database import DATABASE, Address, Role, dsn_of
 from bahal.shared.errors import ENVIRONMENT, Refusal
 from bahal.shared.home import Home, read_json, write_private
 
@@ -133,8 +133,8 @@ class EmbeddedPostgres:
         try:
             self.home.make()
             binaries = self._prepare()
-            port = self._launch(binaries)
-            self._enrol(port)
+            self._launch(binaries)
+            self._enrol()
         except OSError as failure:
             self.kill()
             raise self._told(failure) from failure
@@ -249,7 +249,7 @@ class EmbeddedPostgres:
             raise self._failed(made.stdout.decode(errors="replace"))
         unfinished.rename(self.data)
 
-    def _launch(self, binaries: Path) -> int:
+    def _launch(self, binaries: Path) -> None:
         deadline = time.monotonic() + START_LIMIT_S
         wanted = self._port or (read_json(self.home.run / "database.json") or {}).get("port", 0)
         while True:
@@ -261,7 +261,7 @@ class EmbeddedPostgres:
                     self.home.run / "database.json",
                     {"host": HOST, "port": port, "name": DATABASE, "pid": self._process.pid},
                 )
-                return port
+                return
             self.kill()
             words = self.log.read_bytes()[before:].decode(errors="replace")
             # Sessions of a server that was killed hold its memory for a moment; and a free port may be taken meanwhile.
@@ -299,11 +299,10 @@ class EmbeddedPostgres:
                 return True
         return False
 
-    def _enrol(self, port: int) -> None:
+    def _enrol(self) -> None:
         with psycopg.connect(self.superuser_dsn(), autocommit=True) as connection:
             roles.create_roles(connection, home=self.home)
             roles.create_database(connection, DATABASE)
-        assert all(self.home.secret(role) for role in ROLES), port
 
     def _gone(self, pid: int, seconds: float) -> bool:
         if self._process is not None and self._process.pid == pid:

@@ -1,14 +1,3 @@
-"""Hindi: 24-11-2025, 24 नवंबर 2025, 10:00."""
+"""Hindi: 24 नवंबर 2025, 24-11-2025, 10:00. The order is the same as in English; the words come from the catalogue."""
 
-DATE_FORMAT = "j F Y"
-SHORT_DATE_FORMAT = "d-m-Y"
-TIME_FORMAT = "H:i"
-DATETIME_FORMAT = "j F Y H:i"
-SHORT_DATETIME_FORMAT = "d-m-Y H:i"
-MONTH_DAY_FORMAT = "j F"
-YEAR_MONTH_FORMAT = "F Y"
-FIRST_DAY_OF_WEEK = 1
-DATE_INPUT_FORMATS = ["%d-%m-%Y", "%d/%m/%Y", "%Y-%m-%d"]
-DECIMAL_SEPARATOR = "."
-THOUSAND_SEPARATOR = ","
-NUMBER_GROUPING = (3, 2, 0)
+from bahal.settings.formats.en.formats import *  # noqa: F403

@@ -52,9 +52,13 @@ BEGIN
     RETURN lines;
 END $$;
 
+-- The cuts that wait, in the order of their drive: a claim reads as many as it takes and not the whole drive.
+CREATE INDEX supply_waiting_cuts ON supply_order (drive, position) WHERE kind = 'cut' AND state = 'authorised';
+
 -- Takes a lease on up to p_limit ready orders and, in the same row of each meter, the token and the next block of
 -- invocation counters. Restores first is the caller's choice of p_kind; a restore waits behind a cut that is sent or
--- unknown; a cut waits for its warrant, its drive and its canary.
+-- unknown; a cut waits for its warrant, its drive and its canary. An order whose lease ran out is taken over: what was
+-- sent has become unknown, and its relay is read before anything else. Rows that others hold are passed over.
 CREATE FUNCTION interlock_claim(
     p_worker text, p_kind text, p_limit integer, p_seconds double precision, p_block integer, p_at timestamptz
 ) RETURNS TABLE (
@@ -62,26 +66,40 @@ CREATE FUNCTION interlock_claim(
     connection bigint, make text, system_title bytea, host text, port integer, cell text, import uuid, sealed bytea,
     token bigint, counter bigint, meter_counter bigint
 ) LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
-    WITH ready AS MATERIALIZED (
-        SELECT o.id, o.meter FROM supply_order o
-        LEFT JOIN interlock_warrant w ON w.drive = o.drive
-        LEFT JOIN supply_drive d ON d.id = o.drive
-        WHERE o.kind = p_kind
-          AND (o.state = 'authorised' OR (o.state IN ('claimed', 'sent', 'unknown') AND o.lease_until < clock_timestamp()))
-          AND (o.not_until IS NULL OR o.not_until < clock_timestamp())
+    WITH open_drive AS MATERIALIZED (
+        SELECT w.drive, CASE WHEN w.canary_passed_at IS NULL THEN w.canary ELSE 2147483647 END AS upto
+        FROM interlock_warrant w JOIN supply_drive d ON d.id = w.drive
+        WHERE p_kind = 'cut' AND d.state = 'running' AND w.stopped_at IS NULL AND p_at >= w.not_before AND p_at < w.expires_at
+          AND NOT EXISTS (SELECT FROM interlock_switch s WHERE s.stopped_at IS NOT NULL)
+    ), candidate AS MATERIALIZED (
+        SELECT o.id FROM supply_order o
+        WHERE o.kind = p_kind AND o.state IN ('claimed', 'sent', 'unknown') AND o.lease_until < clock_timestamp()
           AND (o.kind = 'restore' OR o.state IN ('sent', 'unknown')
-               OR (w.warrant IS NOT NULL AND w.stopped_at IS NULL AND d.state = 'running'
-                   AND p_at >= w.not_before AND p_at < w.expires_at
-                   AND (w.canary_passed_at IS NOT NULL OR o.position < w.canary)
-                   AND NOT EXISTS (SELECT FROM interlock_switch s WHERE s.stopped_at IS NOT NULL)))
+               OR EXISTS (SELECT FROM open_drive d WHERE d.drive = o.drive AND o.position < d.upto))
+        UNION ALL
+        SELECT o.id FROM supply_order o WHERE p_kind = 'restore' AND o.kind = 'restore' AND o.state = 'authorised'
+        UNION ALL
+        SELECT waiting.id FROM open_drive d CROSS JOIN LATERAL (
+            SELECT o.id FROM supply_order o
+            WHERE o.drive = d.drive AND o.kind = 'cut' AND o.state = 'authorised' AND o.position < d.upto
+              AND (o.not_until IS NULL OR o.not_until < clock_timestamp())
+            ORDER BY o.position LIMIT p_limit + 100
+        ) AS waiting
+    ), ready AS MATERIALIZED (
+        SELECT o.id, o.meter FROM candidate c
+        JOIN supply_order o ON o.id = c.id
+        JOIN interlock_meter m ON m.meter = o.meter
+        WHERE (o.state = 'authorised' OR (o.state IN ('claimed', 'sent', 'unknown') AND o.lease_until < clock_timestamp()))
+          AND (o.not_until IS NULL OR o.not_until < clock_timestamp())
+          AND m.lease_until < clock_timestamp()
           AND (o.kind = 'cut' OR NOT EXISTS (SELECT FROM supply_order c WHERE c.meter = o.meter AND c.kind = 'cut'
                                              AND c.state IN ('claimed', 'sent', 'unknown')))
         ORDER BY o.drive NULLS FIRST, o.position, o.id
-        LIMIT p_limit FOR UPDATE OF o SKIP LOCKED
+        LIMIT p_limit FOR UPDATE OF o, m SKIP LOCKED
     ), leased AS (
         UPDATE interlock_meter m SET lease_holder = p_worker, lease_token = m.lease_token + 1,
                lease_until = clock_timestamp() + make_interval(secs => p_seconds), next_counter = m.next_counter + p_block
-        FROM ready r WHERE m.meter = r.meter AND m.lease_until < clock_timestamp()
+        FROM ready r WHERE m.meter = r.meter
         RETURNING m.*, r.id AS order_id
     )
     UPDATE supply_order o SET state = CASE o.state WHEN 'authorised' THEN 'claimed' WHEN 'sent' THEN 'unknown' ELSE o.state END,
@@ -93,6 +111,8 @@ $$;
 
 -- The moment of sending, for a batch of ready associations (READ COMMITTED; each statement sees what committed before).
 -- (a) lock the switch and then the fences, sorted; (b) in a later statement derive each right to cut; (c) mark sent.
+-- It is asked only for relays that were just read closed. An order that ends here ends with its evidence, in the same
+-- commit; one that was unknown and may not be sent again is over: nothing moved, and nothing will.
 CREATE FUNCTION interlock_send_cuts(p_worker text, p_orders bigint[], p_at timestamptz, p_caps jsonb)
 RETURNS TABLE (order_id bigint, verdict text, reason text) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
 DECLARE
@@ -132,12 +152,13 @@ BEGIN
         SELECT a.*, facts.enforceable_paise, facts.policy,
                CASE
                    WHEN NOT a.mine THEN 'lost'
-                   WHEN stopped IS NOT NULL OR a.warrant_stopped IS NOT NULL OR a.drive_state <> 'running' THEN 'drive_not_running'
+                   WHEN coalesce(a.generation, 0) <> a.signed_fence THEN
+                       CASE WHEN coalesce(facts.balance_paise, 0) <= 0 THEN 'paid' ELSE 'fence_moved' END
+                   WHEN a.warrant_stopped IS NOT NULL THEN 'warrant_stopped'
+                   WHEN stopped IS NOT NULL OR a.drive_state <> 'running' THEN 'drive_not_running'
                    WHEN a.position >= a.canary AND a.canary_passed_at IS NULL THEN 'canary_not_passed'
                    WHEN p_at < a.not_before OR p_at >= a.expires_at THEN 'warrant_expired'
                    WHEN NOT authority_window(p_at, rule) THEN 'outside_window'
-                   WHEN coalesce(a.generation, 0) <> a.signed_fence THEN
-                       CASE WHEN coalesce(facts.balance_paise, 0) <= 0 THEN 'paid' ELSE 'fence_moved' END
                    WHEN a.sends >= 2 THEN 'sent_twice'
                    WHEN a.cut_today THEN 'cut_within_24_hours'
                    ELSE authority_verdict(facts.enforceable_paise, facts.minimum_paise, facts.noticed, facts.reminded,
@@ -174,15 +195,25 @@ BEGIN
         LEFT JOIN interlock_cap c_transformer ON c_transformer.scope = 'transformer:' || r.transformer AND c_transformer.bucket = day
         LEFT JOIN interlock_cap c_feeder ON c_feeder.scope = 'feeder:' || r.feeder AND c_feeder.bucket = day
     ), decided AS MATERIALIZED (
-        SELECT c.*, CASE
-            WHEN c.word = 'lost' THEN 'lost'
-            WHEN c.word IN ('drive_not_running', 'canary_not_passed') THEN 'wait'
-            WHEN c.word = 'paid' THEN 'cancel'
-            WHEN c.word = 'warrant_expired' THEN 'expire'
-            WHEN c.word <> 'cut' THEN 'refuse'
-            WHEN c.excess IS NOT NULL THEN 'quarantine'
-            ELSE 'send' END AS what
-        FROM capped c
+        SELECT v.*, CASE
+            WHEN v.what = 'send' THEN 'sent'
+            WHEN v.state = 'unknown' THEN CASE WHEN v.what IN ('cancel', 'wait') THEN 'cancelled' ELSE 'field_task' END
+            WHEN v.what = 'wait' THEN 'authorised'
+            WHEN v.what = 'cancel' THEN 'cancelled'
+            WHEN v.what = 'expire' THEN 'expired'
+            WHEN v.what = 'quarantine' THEN 'quarantined'
+            ELSE 'refused' END AS next_state
+        FROM (
+            SELECT c.*, CASE
+                WHEN c.word = 'lost' THEN 'lost'
+                WHEN c.word IN ('drive_not_running', 'canary_not_passed') THEN 'wait'
+                WHEN c.word IN ('paid', 'warrant_stopped') THEN 'cancel'
+                WHEN c.word = 'warrant_expired' THEN 'expire'
+                WHEN c.word <> 'cut' THEN 'refuse'
+                WHEN c.excess IS NOT NULL THEN 'quarantine'
+                ELSE 'send' END AS what
+            FROM capped c
+        ) AS v
     ), counted AS (
         UPDATE interlock_cap k SET counted = k.counted + s.n
         FROM (
@@ -196,16 +227,13 @@ BEGIN
         INSERT INTO interlock_sending (order_id, kind, meter, connection, fence, due_paise, policy, worker, sent_at, business_at)
         SELECT d.id, 'cut', d.meter, d.connection, d.generation, d.enforceable_paise, d.policy, p_worker, clock_timestamp(), p_at
         FROM decided d WHERE d.what = 'send' RETURNING 1
+    ), ended AS (
+        INSERT INTO supply_result ("order", outcome, reason, relay_before, at, business_at)
+        SELECT d.id, d.next_state, coalesce(d.excess, d.word), true, clock_timestamp(), p_at
+        FROM decided d WHERE d.what NOT IN ('send', 'lost') AND d.next_state <> 'authorised' RETURNING 1
     ), marked AS (
         UPDATE supply_order o SET
-            state = CASE
-                WHEN d.what = 'send' THEN 'sent'
-                WHEN d.what = 'wait' AND o.state = 'claimed' THEN 'authorised'
-                WHEN o.state = 'unknown' THEN CASE d.what WHEN 'cancel' THEN 'cancelled' WHEN 'wait' THEN 'unknown' ELSE 'field_task' END
-                WHEN d.what = 'cancel' THEN 'cancelled'
-                WHEN d.what = 'expire' THEN 'expired'
-                WHEN d.what = 'quarantine' THEN 'quarantined'
-                ELSE 'refused' END,
+            state = d.next_state,
             reason = CASE WHEN d.what = 'send' THEN '' ELSE coalesce(d.excess, d.word) END,
             sent_at = CASE WHEN d.what = 'send' THEN clock_timestamp() ELSE o.sent_at END,
             sends = o.sends + CASE WHEN d.what = 'send' THEN 1 ELSE 0 END
@@ -234,42 +262,47 @@ RETURNS TABLE (order_id bigint, verdict text, reason text) LANGUAGE sql SECURITY
 $$;
 
 -- What attempts ended in, written back in one statement: the order's step, the evidence, the relay, the lease.
--- `p_states`: the order's next state; 'authorised' gives a claimed order back to wait p_retry seconds.
+-- `p_states`: the order's next state; 'back' gives the order back after p_retry seconds, as authorised if it was never
+-- sent and as unknown if it was; NULL frees the lease and says nothing of the order. A result counts only while the
+-- meter's lease is still the one it was taken under. Returns the orders whose result counted.
 CREATE FUNCTION interlock_results(
     p_worker text, p_at timestamptz, p_orders bigint[], p_tokens bigint[], p_states text[], p_reasons text[],
     p_before boolean[], p_after boolean[], p_controls smallint[], p_modes smallint[], p_counters bigint[],
     p_meter_counters bigint[], p_retry double precision[]
-) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
-DECLARE written integer;
-BEGIN
+) RETURNS SETOF bigint LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
     WITH given AS MATERIALIZED (
-        SELECT * FROM unnest(p_orders, p_tokens, p_states, p_reasons, p_before, p_after, p_controls, p_modes, p_counters,
-                             p_meter_counters, p_retry)
+        SELECT g.*, o.meter FROM unnest(p_orders, p_tokens, p_states, p_reasons, p_before, p_after, p_controls, p_modes,
+                                        p_counters, p_meter_counters, p_retry)
             AS g (id, token, state, reason, before, after, control, mode, counter, meter_counter, retry)
+        JOIN supply_order o ON o.id = g.id
     ), freed AS (
         UPDATE interlock_meter m SET lease_until = '-infinity', lease_holder = NULL,
                meter_counter = greatest(m.meter_counter, g.meter_counter)
-        FROM given g JOIN supply_order o ON o.id = g.id
-        WHERE m.meter = o.meter AND m.lease_token = g.token RETURNING m.meter
+        FROM given g WHERE m.meter = g.meter AND m.lease_token = g.token AND m.lease_holder = p_worker RETURNING g.id
     ), stepped AS (
-        UPDATE supply_order o SET state = g.state, reason = g.reason, lease_until = clock_timestamp(),
+        UPDATE supply_order o SET
+               state = CASE WHEN g.state <> 'back' THEN g.state WHEN o.state = 'claimed' THEN 'authorised' ELSE 'unknown' END,
+               reason = g.reason, lease_until = clock_timestamp(),
+               tries = o.tries - CASE WHEN g.reason = 'no_room' THEN 1 ELSE 0 END,  -- it was never tried
                confirmed_at = CASE WHEN g.state = 'confirmed' THEN clock_timestamp() ELSE o.confirmed_at END,
                not_until = CASE WHEN g.retry > 0 THEN clock_timestamp() + make_interval(secs => g.retry) END
-        FROM given g WHERE o.id = g.id AND o.claimed_by = p_worker AND o.state IN ('claimed', 'sent', 'unknown')
+        FROM given g JOIN freed f ON f.id = g.id
+        WHERE o.id = g.id AND g.state IS NOT NULL AND o.claimed_by = p_worker AND o.state IN ('claimed', 'sent', 'unknown')
         RETURNING o.id, o.meter, o.state
     ), evidence AS (
         INSERT INTO supply_result ("order", outcome, reason, relay_before, relay_after, control_mode, counter, at, business_at)
-        SELECT s.id, g.state, g.reason, g.before, g.after, g.mode, g.counter, clock_timestamp(), p_at
-        FROM stepped s JOIN given g ON g.id = s.id WHERE g.state NOT IN ('authorised') RETURNING 1
+        SELECT s.id, s.state, g.reason, g.before, g.after, g.mode, g.counter, clock_timestamp(), p_at
+        FROM stepped s JOIN given g ON g.id = s.id WHERE s.state <> 'authorised' RETURNING 1
+    ), seen AS (
+        INSERT INTO meters_relay (meter, closed, control_state, source, seen_at)
+        SELECT s.meter, g.after, g.control, 'order', clock_timestamp() FROM stepped s JOIN given g ON g.id = s.id
+        WHERE g.after IS NOT NULL
+        ON CONFLICT (meter) DO UPDATE SET closed = EXCLUDED.closed, control_state = EXCLUDED.control_state,
+            source = EXCLUDED.source, seen_at = EXCLUDED.seen_at
+        RETURNING 1
     )
-    INSERT INTO meters_relay (meter, closed, control_state, source, seen_at)
-    SELECT s.meter, g.after, g.control, 'order', clock_timestamp() FROM stepped s JOIN given g ON g.id = s.id
-    WHERE g.after IS NOT NULL
-    ON CONFLICT (meter) DO UPDATE SET closed = EXCLUDED.closed, control_state = EXCLUDED.control_state,
-        source = EXCLUDED.source, seen_at = EXCLUDED.seen_at;
-    GET DIAGNOSTICS written = ROW_COUNT;
-    RETURN written;
-END $$;
+    SELECT f.id FROM freed f
+$$;
 
 -- The verdict over the canary: passed only when every canary order came to an end and enough moved as ordered.
 CREATE FUNCTION interlock_canary(p_drive bigint) RETURNS TABLE (open bigint, confirmed bigint, failed bigint, other bigint)
@@ -286,7 +319,44 @@ CREATE FUNCTION interlock_pass_canary(p_drive bigint) RETURNS void LANGUAGE sql 
     UPDATE interlock_warrant SET canary_passed_at = clock_timestamp() WHERE drive = p_drive AND canary_passed_at IS NULL
 $$;
 
-CREATE FUNCTION interlock_stop(p_drive bigint, p_why text) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
-    UPDATE interlock_warrant SET stopped_at = clock_timestamp(), stopped_why = p_why
-    WHERE drive = p_drive AND stopped_at IS NULL
+-- Ends a drive for good: its warrant is bad, its canary failed, or too many relays answered and did not move. What waits
+-- is refused with the reason; what is sent is read back as ever.
+CREATE FUNCTION interlock_stop(p_drive bigint, p_why text, p_at timestamptz) RETURNS integer
+LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
+    WITH stopped AS (
+        UPDATE interlock_warrant SET stopped_at = clock_timestamp(), stopped_why = p_why
+        WHERE drive = p_drive AND stopped_at IS NULL
+    ), drive AS (
+        UPDATE supply_drive SET state = 'stopped', reason = p_why, ended_at = p_at
+        WHERE id = p_drive AND state NOT IN ('stopped', 'finished', 'expired')
+    ), refused AS (
+        UPDATE supply_order SET state = 'refused', reason = p_why
+        WHERE drive = p_drive AND state = 'authorised' RETURNING id
+    ), evidence AS (
+        INSERT INTO supply_result ("order", outcome, reason, at, business_at)
+        SELECT id, 'refused', p_why, clock_timestamp(), p_at FROM refused RETURNING 1
+    )
+    SELECT count(*)::integer FROM evidence
+$$;
+
+-- Ends what can no longer happen: cuts whose warrant ran out before they were sent. Gives back what a dead worker had
+-- claimed of a drive that does not run. Returns how many orders expired.
+CREATE FUNCTION interlock_expire(p_at timestamptz) RETURNS integer
+LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
+    WITH over AS MATERIALIZED (
+        SELECT o.id, p_at >= w.expires_at AS expired FROM supply_order o
+        JOIN interlock_warrant w ON w.drive = o.drive JOIN supply_drive d ON d.id = o.drive
+        WHERE o.kind = 'cut'
+          AND ((o.state = 'authorised' AND p_at >= w.expires_at)
+               OR (o.state = 'claimed' AND o.lease_until < clock_timestamp() AND (p_at >= w.expires_at OR d.state <> 'running')))
+        ORDER BY o.id LIMIT 5000 FOR UPDATE OF o SKIP LOCKED
+    ), stepped AS (
+        UPDATE supply_order o SET state = CASE WHEN v.expired THEN 'expired' ELSE 'authorised' END,
+               reason = CASE WHEN v.expired THEN 'warrant_expired' ELSE o.reason END
+        FROM over v WHERE o.id = v.id RETURNING o.id, o.state
+    ), evidence AS (
+        INSERT INTO supply_result ("order", outcome, reason, at, business_at)
+        SELECT id, 'expired', 'warrant_expired', clock_timestamp(), p_at FROM stepped WHERE state = 'expired' RETURNING 1
+    )
+    SELECT count(*)::integer FROM evidence
 $$;

@@ -32,7 +32,7 @@ GRANT SELECT ON supply_drive, supply_order, interlock_warrant, interlock_line, i
     interlock_switch, interlock_import TO interlock;
 GRANT UPDATE (stopped_at, stopped_by, stopped_why) ON interlock_switch TO interlock;
 GRANT EXECUTE ON FUNCTION interlock_register, interlock_claim, interlock_send_cuts, interlock_send_restores,
-    interlock_results, interlock_canary, interlock_pass_canary, interlock_stop TO interlock;
+    interlock_results, interlock_canary, interlock_pass_canary, interlock_stop, interlock_expire TO interlock;
 
 GRANT SELECT ON headend_import TO headend;
 GRANT EXECUTE ON FUNCTION headend_claim, headend_results, headend_pusher, headend_pushed TO headend;

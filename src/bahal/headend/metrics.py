@@ -1,0 +1,54 @@
+"""What a machine room counts, under names that do not move. Labels are names from the code, never a consumer's data."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REPLY_BUCKETS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class LinkMetrics:
+    """Counted by every room that talks to meters."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.sessions = Counter(
+            "bahal_sessions_total", "Sessions with meters that ended, by how", ["outcome"], registry=registry
+        )
+        self.errors = Counter(
+            "bahal_link_errors_total", "Errors on links with meters, by name", ["error"], registry=registry
+        )
+        self.open = Gauge("bahal_sessions_open", "Sessions with meters open now", registry=registry)
+        self.waiting = Gauge("bahal_sessions_waiting", "Sessions claimed and waiting for room", registry=registry)
+        self.seconds = Histogram(
+            "bahal_session_seconds", "From connecting to the result", buckets=REPLY_BUCKETS, registry=registry
+        )
+
+
+class DatabaseMetrics:
+    """Counted by every room that works on rows."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.failures = Counter(
+            "bahal_database_failures_total",
+            "Calls the database failed, by what was called",
+            ["call"],
+            registry=registry,
+        )
+        self.claimed = Counter("bahal_claimed_total", "Rows claimed, by kind", ["kind"], registry=registry)
+        self.written = Counter("bahal_results_total", "Results written, by outcome", ["outcome"], registry=registry)
+        self.superseded = Counter(
+            "bahal_results_superseded_total", "Results refused because the lease had passed on", registry=registry
+        )
+
+
+class PushMetrics:
+    """Counted by the dial-in listener."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.received = Counter(
+            "bahal_pushes_total", "Pushes received, by what became of them", ["outcome"], registry=registry
+        )
+        self.open = Gauge("bahal_dial_in_open", "Dial-in connections open now", registry=registry)
+        self.refused = Counter(
+            "bahal_dial_in_refused_total", "Dial-in connections refused, by reason", ["reason"], registry=registry
+        )

@@ -1,0 +1,144 @@
+"""Is this drive what two officers signed? Every way in which it is not has a name.
+
+The interlock trusts neither the drive's row nor its orders: it rebuilds the list from the order rows, line by line,
+and holds it against the document whose signatures it checks with its own list of officers' keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from bahal.interlock.config import Officer
+from bahal.shared.warrant import LONGEST, Document, Line, list_sha256, verified
+
+SIGNING_ROLES: Final = frozenset({"executive_engineer", "superintending_engineer"})
+GROUNDS: Final = frozenset({"nonpayment_s56"})
+"""Grounds whose derivation this interlock knows; others are refused until theirs exists."""
+
+REFUSALS: Final = frozenset(
+    {
+        "warrant_not_canonical",
+        "warrant_of_another_drive",
+        "warrant_unsigned",
+        "warrant_officer_unknown",
+        "warrant_one_officer",
+        "warrant_signature_wrong",
+        "warrant_list_differs",
+        "warrant_count_differs",
+        "warrant_sum_differs",
+        "warrant_over_cap",
+        "warrant_ground_unknown",
+        "warrant_too_long",
+        "warrant_expired",
+        "warrant_other_circle",
+        "warrant_used",
+        "warrant_line_unknown",
+    }
+)
+
+
+class WarrantRefused(Exception):
+    """This drive may not run; `name` is one of `REFUSALS`."""
+
+    def __init__(self, name: str, drive: int, **data: object) -> None:
+        super().__init__(f"drive {drive}: {name}")
+        self.name = name
+        self.drive = drive
+        self.data = data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drive:
+    """A drive's row as the business wrote it. Nothing in it is trusted."""
+
+    id: int
+    warrant: str
+    office: int
+    orders: int
+    sum_paise: int
+    list_sha256: str
+    document: str
+    maker: str
+    maker_signature: str
+    checker: str | None
+    checker_signature: str | None
+    not_before: datetime
+    expires_at: datetime
+
+
+def verify(
+    drive: Drive, lines: Sequence[Line], grounds: Collection[str], officers: Mapping[str, Officer], at: datetime
+) -> Document:
+    """The document of this drive, if two different officers signed exactly this list.
+
+    :param lines: the drive's orders in order of position, as the order rows have them.
+    :param grounds: every ground that occurs in them.
+    :param at: business time.
+    :raises WarrantRefused: with the first thing that is wrong.
+    """
+
+    def refuse(name: str, **data: object) -> WarrantRefused:
+        return WarrantRefused(name, drive.id, **data)
+
+    try:
+        document = Document.parse(drive.document)
+        figures = (document.circle, document.orders, document.sum_paise, document.cap)
+        if not all(type(figure) is int for figure in figures):
+            raise ValueError("circle, orders, sum and cap are whole numbers")
+    except ValueError as wrong:
+        raise refuse("warrant_not_canonical", why=str(wrong)) from wrong
+    _check_signatures(drive, officers, refuse)
+    if (document.warrant, document.maker, document.not_before, document.expires_at, document.list_sha256) != (
+        drive.warrant,
+        drive.maker,
+        drive.not_before,
+        drive.expires_at,
+        drive.list_sha256,
+    ):
+        raise refuse("warrant_of_another_drive")
+    if document.circle != drive.office:
+        raise refuse("warrant_other_circle", circle=document.circle)
+    if document.ground not in GROUNDS or set(grounds) != {document.ground}:
+        raise refuse("warrant_ground_unknown", ground=document.ground)
+    if not (len(lines) == document.orders == drive.orders) or not lines:
+        raise refuse("warrant_count_differs", found=len(lines), signed=document.orders)
+    if not (sum(line.paise for line in lines) == document.sum_paise == drive.sum_paise):
+        raise refuse("warrant_sum_differs", signed=document.sum_paise)
+    if [line.position for line in lines] != list(range(len(lines))) or _digest(lines) != document.list_sha256:
+        raise refuse("warrant_list_differs")
+    if document.orders > document.cap:
+        raise refuse("warrant_over_cap", orders=document.orders, cap=document.cap)
+    if not document.not_before < document.expires_at <= document.not_before + LONGEST:
+        raise refuse("warrant_too_long")
+    if at >= document.expires_at:
+        raise refuse("warrant_expired")
+    return document
+
+
+def _digest(lines: Sequence[Line]) -> str:
+    try:
+        return list_sha256(lines)
+    except ValueError:
+        return ""
+
+
+def _check_signatures(drive: Drive, officers: Mapping[str, Officer], refuse: Callable[..., WarrantRefused]) -> None:
+    if drive.checker is None or drive.checker_signature is None:
+        raise refuse("warrant_unsigned")
+    maker, checker = officers.get(drive.maker), officers.get(drive.checker)
+    for login, officer in ((drive.maker, maker), (drive.checker, checker)):
+        if officer is None or officer.role not in SIGNING_ROLES:
+            raise refuse("warrant_officer_unknown", login=login)
+    assert maker is not None
+    assert checker is not None
+    if maker.login == checker.login or maker.public_key == checker.public_key:
+        raise refuse("warrant_one_officer", login=maker.login)
+    for role, officer, signature in (
+        ("maker", maker, drive.maker_signature),
+        ("checker", checker, drive.checker_signature),
+    ):
+        if not verified(officer.public_key, signature, drive.document, role):
+            raise refuse("warrant_signature_wrong", role=role)

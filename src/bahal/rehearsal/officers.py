@@ -6,7 +6,7 @@ Nothing here follows from the seed: these are real secrets of this instance, in 
 import base64
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -34,17 +34,22 @@ _POSTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Officer:
-    """A row of the staff, and the file with his signing key. `password_hash` is Django's argon2 form."""
+    """A row of the staff with his password, and the file with his signing key."""
 
     login: str
     name: str
     name_hi: str
     role: str
     office: int
-    password_hash: str
-    totp_secret: str
+    password: str = field(repr=False)
+    totp_secret: str = field(repr=False)
     public_key: str
     key_file: Path
+
+    def password_hash(self) -> str:
+        """Django's argon2 form of the password; a tenth of a second of work."""
+        hasher = Argon2PasswordHasher()
+        return hasher.encode(self.password, hasher.salt())
 
     def key(self) -> Ed25519PrivateKey:
         """His signing key.
@@ -127,14 +132,13 @@ def _officer(folder: Path, login: str, name: str, name_hi: str, role: str, offic
             "ed25519_key_file": str(key_file),
         }
         write_private(folder / f"{login}.json", kept)
-    hasher = Argon2PasswordHasher()
     return Officer(
         login=login,
         name=name,
         name_hi=name_hi,
         role=role,
         office=office,
-        password_hash=hasher.encode(kept["password"], hasher.salt()),
+        password=kept["password"],
         totp_secret=kept["totp_secret"],
         public_key=read_key(key_file).public_key().public_bytes_raw().hex(),
         key_file=key_file,

@@ -1,0 +1,1 @@
+"""The circle of simulated meters, on real sockets and in memory."""

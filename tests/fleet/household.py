@@ -7,7 +7,7 @@ from bahal.dlms import india, security, wrapper
 from bahal.dlms.association.client import ClientAssociation
 from bahal.dlms.association.events import Event
 from bahal.dlms.association.server import ServerAssociation
-from bahal.dlms.quirks import Quirks, makes
+from bahal.dlms.quirks import Quirks, registry
 from bahal.dlms.security import Cipher
 from bahal.fleet.circle import Behaviour, Circle
 from bahal.fleet.movements import MovementLog
@@ -35,7 +35,7 @@ class StandingClock:
 def roster(folder: Path, *, count: int = 12, seed: int = 7, port: int = 0) -> list[RosterRow]:
     """An invented roster, written and read back."""
     path = folder / "roster.csv"
-    pairs = [(make.name, make.flag) for make in makes().values()]
+    pairs = [(make.name, make.flag.encode()) for make in registry().values()]
     write_roster(path, invent(count=count, seed=seed, port=port, makes=pairs))
     return list(read_roster(path))
 

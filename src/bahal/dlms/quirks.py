@@ -47,7 +47,7 @@ class Make:
 
     name: str
     manufacturer: str
-    flag: bytes
+    flag: str
     control_mode: int
     source: str
     verified: bool
@@ -55,25 +55,25 @@ class Make:
 
 
 @cache
-def makes() -> Mapping[str, Make]:
+def registry() -> Mapping[str, Make]:
     """All registered makes by name."""
-    registry = {}
+    found = {}
     for file in sorted((files("bahal.dlms") / "makes").iterdir(), key=lambda file: file.name):
         if file.name.endswith(".toml"):
             entry = tomllib.loads(file.read_text(encoding="utf-8"))
-            registry[entry["name"]] = Make(
+            found[entry["name"]] = Make(
                 name=entry["name"],
                 manufacturer=entry["manufacturer"],
-                flag=entry["flag"].encode("ascii"),
+                flag=entry["flag"],
                 control_mode=entry["control_mode"],
                 source=entry["source"],
                 verified=entry["verified"],
                 quirks=Quirks(make=entry["name"], **entry.get("quirks", {})),
             )
-    return MappingProxyType(registry)
+    return MappingProxyType(found)
 
 
 def quirks_of(make: str) -> Quirks:
     """The quirks of a make, or :data:`STANDARD` for one that has no profile."""
-    known = makes().get(make)
+    known = registry().get(make)
     return STANDARD if known is None else known.quirks

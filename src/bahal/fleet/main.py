@@ -128,7 +128,9 @@ async def _serve(
         except OSError as error:
             raise FleetRefused(reason="admin", detail=f"{admin_path}: {error.strerror}") from error
     port = listener.getsockname()[1]
-    sys.stdout.write(json.dumps({"ready": True, "port": port, "meters": len(circle.columns)}) + "\n")
+    sys.stdout.write(
+        json.dumps({"ready": True, "port": port, "meters": len(circle.columns)}, separators=(",", ":")) + "\n"
+    )
     sys.stdout.flush()
     sweeper = loop.create_task(_sweep(links))
     await stop.wait()

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from bahal.dlms.objects.disconnect import ControlState
-from bahal.dlms.quirks import STANDARD, Make, Quirks, makes
+from bahal.dlms.quirks import STANDARD, Make, Quirks, registry
 from bahal.fleet.consumption import Dark
 from bahal.fleet.roster import RosterError, RosterRow
 
@@ -88,7 +88,7 @@ class MeterColumns:
         self._addresses = addresses
 
     def _append(self, row: RosterRow, number: int) -> None:
-        make = makes().get(row.make)
+        make = registry().get(row.make)
         if row.make not in self._makes:
             self._makes[row.make] = len(self.makes)
             self.makes.append((make, STANDARD if make is None else make.quirks))

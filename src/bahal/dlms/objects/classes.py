@@ -116,8 +116,9 @@ CLASSES: Final[dict[int, InterfaceClass]] = {
         _class(
             CLOCK_CLASS,
             "Clock",
-            "time:clock time_zone:long status:unsigned daylight_savings_begin:octet-string daylight_savings_end:octet-string "
-            "daylight_savings_deviation:integer daylight_savings_enabled:boolean clock_base:enum",
+            "time:clock time_zone:long status:unsigned daylight_savings_begin:octet-string "
+            "daylight_savings_end:octet-string daylight_savings_deviation:integer daylight_savings_enabled:boolean "
+            "clock_base:enum",
             "adjust_to_quarter adjust_to_measuring_period adjust_to_minute adjust_to_preset_time preset_adjusting_time "
             "shift_time",
         ),

@@ -1,4 +1,4 @@
-"""How the command line answers: a table or sentence for people, JSON for programs, refusals in the reader's language."""
+"""How the command line answers: a sentence for people, JSON for programs, refusals in the reader's language."""
 
 from __future__ import annotations
 

@@ -6,16 +6,25 @@ with `--json` an object with `error`, `data`, `hi` and `en`.
 
 from __future__ import annotations
 
-import json
 import sys
 
-import click
 import typer
+import typer.exceptions
 
 import bahal
 from bahal.entry import answering
 from bahal.entry.verbs import counter, drive, meter, outside, running, story
 from bahal.shared.errors import ENVIRONMENT, USAGE, Refusal
+
+
+class UsageWrong(Refusal):
+    """The command line was not understood."""
+
+    code = "usage"
+    exit_code = USAGE
+    hi = "आदेश समझ में नहीं आया: {what}"
+    en = "The command was not understood: {what}"
+
 
 app = typer.Typer(name="bahal", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for room in (running, story, outside, meter, drive, counter):
@@ -24,7 +33,7 @@ for room in (running, story, outside, meter, drive, counter):
 
 @app.callback()
 def _root() -> None:
-    """A distribution company's smart meters and its money in one system: read, bill, take payment, warn, cut, restore."""
+    """A distribution company's smart meters and its money in one system: read, take payment, warn, cut, restore."""
 
 
 @app.command()
@@ -35,22 +44,19 @@ def version() -> None:
 
 def main() -> None:
     """Run the command line."""
+    as_json = "--json" in sys.argv[1:]
+    code: object = 0
     try:
-        code = app(standalone_mode=False)
+        # For people Typer itself shows a wrong usage; for programs it is caught and answered as JSON.
+        code = app(standalone_mode=not as_json)
     except Refusal as refusal:
-        answering.refuse(refusal, as_json="--json" in sys.argv[1:])
+        answering.refuse(refusal, as_json=as_json)
         code = refusal.exit_code
-    except click.exceptions.Abort:
-        code = 130
-    except click.ClickException as wrong:
-        if "--json" in sys.argv[1:]:
-            said = wrong.format_message()
-            sys.stderr.write(json.dumps({"error": "usage", "data": {}, "hi": said, "en": said}) + "\n")
-        else:
-            wrong.show()
+    except typer.exceptions.TyperException as wrong:
+        answering.refuse(UsageWrong(what=wrong.format_message()), as_json=True)
         code = USAGE
     except OSError as failure:
-        answering.refuse(answering.MachineFailed.of(failure), as_json="--json" in sys.argv[1:])
+        answering.refuse(answering.MachineFailed.of(failure), as_json=as_json)
         code = ENVIRONMENT
     sys.exit(code if isinstance(code, int) else 0)
 

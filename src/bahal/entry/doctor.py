@@ -59,7 +59,9 @@ def show(findings: list[Finding], *, as_json: bool) -> None:
     """Print the findings as a table or as JSON."""
     if as_json:
         good = all(finding.good for finding in findings)
-        typer.echo(json.dumps({"good": good, "findings": [asdict(finding) for finding in findings]}, ensure_ascii=False))
+        typer.echo(
+            json.dumps({"good": good, "findings": [asdict(finding) for finding in findings]}, ensure_ascii=False)
+        )
         return
     hindi = language_of() == "hi"
     table = Table(box=None, pad_edge=False)
@@ -74,7 +76,9 @@ def show(findings: list[Finding], *, as_json: bool) -> None:
 
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
-    return Finding("python", sys.version_info >= (3, 11), version, "Python 3.11 या नया लगाएँ", "install Python 3.11 or newer")
+    return Finding(
+        "python", sys.version_info >= (3, 11), version, "Python 3.11 या नया लगाएँ", "install Python 3.11 or newer"
+    )
 
 
 def _postgres() -> Finding:
@@ -111,7 +115,9 @@ def _loopback() -> Finding:
         with socket.socket() as probe:
             probe.bind(("127.16.0.1", 0))
     except OSError as failure:
-        return Finding("loopback", False, str(failure), "127.0.0.0/8 चाहिए", "the simulated fleet needs all of 127.0.0.0/8")
+        return Finding(
+            "loopback", False, str(failure), "127.0.0.0/8 चाहिए", "the simulated fleet needs all of 127.0.0.0/8"
+        )
     return Finding("loopback", True, "127.0.0.0/8 answers")
 
 
@@ -138,7 +144,9 @@ def _rooms(running: dict[str, object]) -> list[Finding]:
             os.kill(int(pid), 0)
             findings.append(Finding(str(name), True, f"process {pid}"))
         except ProcessLookupError:
-            findings.append(Finding(str(name), False, f"process {pid} is gone", f"logs/{name}.log देखें", f"look into logs/{name}.log"))
+            findings.append(
+                Finding(str(name), False, f"process {pid} is gone", f"logs/{name}.log देखें", f"look into logs/{name}.log")
+            )
     return findings
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 import structlog
@@ -15,10 +19,11 @@ from bahal.entry import instance
 from bahal.entry.ports import Ports
 from bahal.entry.postgres import EmbeddedPostgres
 from bahal.entry.roles import adopt
-from bahal.entry.supervisor import FEWEST_FILES, Room, Supervisor, lock_home, raise_file_limit
+from bahal.entry.supervisor import DRAIN_LIMIT_S, FEWEST_FILES, Room, Supervisor, lock_home, raise_file_limit
+from bahal.fleet.roster import invent, write_roster
 from bahal.shared.database import dsn_of
 from bahal.shared.errors import ENVIRONMENT, Refusal
-from bahal.shared.home import Home
+from bahal.shared.home import Home, read_json
 
 Told = Callable[[str], None]
 
@@ -62,6 +67,7 @@ class House:
         """
         self._held = lock_home(self.home)
         raise_file_limit(FEWEST_FILES)
+        end_leftovers(self.home)
 
     def open_database(self) -> None:
         """Bring the database up, or check the operator's own, and its schema to this version."""
@@ -112,10 +118,17 @@ class House:
             rooms += [
                 Room("bank", _room("bank", place["bank"]), clock, announces=True),
                 Room("sms", _room("sms", place["sms"], callback), clock, announces=True),
-                Room("fleet", fleet_command(home, outside, port=place["fleet"], dial_in=place["dial_in"]), clock, announces=True),
+                Room(
+                    "fleet",
+                    fleet_command(home, outside, port=place["fleet"], dial_in=place["dial_in"]),
+                    clock,
+                    announces=True,
+                ),
             ]
             write_fleet_roster(home, outside, port=place["fleet"])
         self.supervisor.start(*rooms)
+        endpoints["open"] = True
+        self.supervisor.publish()
         self._told("rooms")
 
     def close(self) -> None:
@@ -133,6 +146,33 @@ class House:
             self._log.warning("started_again", process="postgres")
 
 
+def end_leftovers(home: Home) -> None:
+    """End what a killed supervisor left running: its rooms and its database. The caller holds the folder's lock."""
+    running = read_json(home.run / "endpoints.json") or {}
+    pids = [int(pid) for name, pid in running.get("pids", {}).items() if name != "supervisor"]
+    ours = [pid for pid in pids if _is_room(pid)]
+    for pid in ours:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + DRAIN_LIMIT_S
+    while any(map(_is_room, ours)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for pid in filter(_is_room, ours):
+        os.kill(pid, signal.SIGKILL)
+    (home.run / "endpoints.json").unlink(missing_ok=True)
+    if not os.environ.get("DATABASE_URL"):
+        EmbeddedPostgres(home.path).stop()
+
+
+def _is_room(pid: int) -> bool:
+    """Whether this process is one of ours: the number may be another's by now."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return b"bahal." in command
+
+
 def migrate(home: Home) -> None:
     """Apply the schema's migrations as its owner.
 
@@ -140,7 +180,12 @@ def migrate(home: Home) -> None:
     """
     ran = subprocess.run(
         [sys.executable, "-m", "django", "migrate", "--verbosity", "0"],
-        env={**os.environ, "BAHAL_HOME": str(home.path), "BAHAL_ROLE": "owner", "DJANGO_SETTINGS_MODULE": "bahal.settings"},
+        env={
+            **os.environ,
+            "BAHAL_HOME": str(home.path),
+            "BAHAL_ROLE": "owner",
+            "DJANGO_SETTINGS_MODULE": "bahal.settings",
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -153,13 +198,12 @@ def migrate(home: Home) -> None:
 def write_fleet_roster(home: Home, outside: Outside, *, port: int) -> None:
     """Write the simulated meters' roster: the same seed gives the same meters and keys."""
     from bahal.dlms.quirks import registry
-    from bahal.fleet.roster import invent, write_roster
 
     makes = [(make.name, make.flag.encode()) for make in registry().values()]
     write_roster(roster_path(home), invent(count=outside.meters, seed=outside.seed, port=port, makes=makes))
 
 
-def roster_path(home: Home) -> "os.PathLike[str]":
+def roster_path(home: Home) -> os.PathLike[str]:
     """Where the rehearsal's roster stands."""
     return home.path / "demo" / "roster.csv"
 

@@ -13,18 +13,15 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from bahal.shared.clock import move_rehearsal
 from bahal.shared.errors import ENVIRONMENT, Refusal
 from bahal.shared.home import Home, read_json, write_private
-from bahal.shared.warrant import sign_profile
 
 
 class InstanceMissing(Refusal):
@@ -129,16 +126,6 @@ def make(home: Home, *, rehearsal: bool, business_at: datetime | None = None) ->
         move_rehearsal(clock, business_at=business_at)
     # Last: an interrupted making is simply made again.
     _keep(home.path / "instance.json", {"kind": wanted})
-
-
-def trust(
-    home: Home, *, officers: list[dict[str, str]], profile: Profile, signers: Mapping[str, Ed25519PrivateKey]
-) -> None:
-    """Tell the interlock whose signatures count and under which caps it works, the caps signed by two officers."""
-    document = profile.canonical()
-    signatures = [{"login": login, "signature": sign_profile(key, document)} for login, key in signers.items()]
-    write_private(home.path / "interlock" / "profile.json", {"document": document, "signatures": signatures})
-    write_private(home.path / "interlock" / "officers.json", {"officers": officers})
 
 
 def _sealing_key(folder: Path) -> None:

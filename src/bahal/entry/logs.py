@@ -25,4 +25,6 @@ def set_up_logs(room: str, path: Path | None = None) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(room=room)
-    logging.basicConfig(stream=stream, level=logging.WARNING, format='{"at":"%(asctime)s","level":"%(levelname)s","event":%(message)r}')
+    logging.basicConfig(
+        stream=stream, level=logging.WARNING, format='{"at":"%(asctime)s","level":"%(levelname)s","event":%(message)r}'
+    )

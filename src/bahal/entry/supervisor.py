@@ -201,7 +201,8 @@ class Supervisor:
         self._log.info("ready", process=room.name, seconds=round(time.monotonic() - room.started_at, 2))
 
     def _announced(self, room: Room) -> bool:
-        assert room.process is not None and room.process.stdout is not None
+        assert room.process is not None
+        assert room.process.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(room.process.stdout, selectors.EVENT_READ)
             if not selector.select(0.1):

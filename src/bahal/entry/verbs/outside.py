@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 from bahal.entry.house import roster_path
 from bahal.entry.logs import set_up_logs
 from bahal.entry.supervisor import raise_file_limit
-from bahal.shared.errors import USAGE, Refusal
+from bahal.shared.errors import ENVIRONMENT, USAGE, Refusal
 from bahal.shared.home import Home
 
 FILES_FOR_A_FLEET = 4096
@@ -26,13 +25,13 @@ class FaultsUnknown(Refusal):
     en = "The fleet knows no faults called `{faults}`: for now only `none`."
 
 
-class AddressWrong(Refusal):
-    """Not HOST:PORT."""
+class FleetDidNotStart(Refusal):
+    """Its roster, log, clock or socket cannot be used."""
 
-    code = "address_wrong"
-    exit_code = USAGE
-    hi = "`{given}` पता नहीं है: HOST:PORT दें।"
-    en = "`{given}` is not an address: give HOST:PORT."
+    code = "fleet_did_not_start"
+    exit_code = ENVIRONMENT
+    hi = "मीटर-समूह शुरू नहीं हुआ: {why}"
+    en = "The fleet did not start: {why}"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -40,18 +39,6 @@ def add_to(app: typer.Typer) -> None:
     app.command()(fleet)
     app.command()(bank)
     app.command()(sms)
-
-
-def address(given: str) -> tuple[str, int]:
-    """HOST:PORT as a pair.
-
-    :raises AddressWrong: it is not one.
-    """
-    host, _, port = given.rpartition(":")
-    try:
-        return str(ipaddress.ip_address(host)), int(port)
-    except ValueError:
-        raise AddressWrong(given=given) from None
 
 
 def fleet(
@@ -70,15 +57,18 @@ def fleet(
     home.make()
     raise_file_limit(FILES_FOR_A_FLEET)
     clock = home.run / "clock.json"
-    meters.run(
-        roster_path=roster or Path(roster_path(home)),
-        host_port=("0.0.0.0", port),  # noqa: S104  # the fleet refuses every address outside 127.0.0.0/8
-        log_path=home.logs / "fleet.jsonl",
-        delay=reply_delay,
-        push_to=address(push_to),
-        admin_path=home.run / "fleet.sock",
-        clock_path=clock if clock.exists() else None,
-    )
+    try:
+        meters.run(
+            roster_path=roster or roster_path(home),
+            host_port=f"0.0.0.0:{port}",  # the fleet refuses every address outside 127.0.0.0/8
+            log_path=home.logs / "fleet.jsonl",
+            delay=reply_delay,
+            push_to=push_to,
+            admin_path=home.run / "fleet.sock",
+            clock_path=clock if clock.exists() else None,
+        )
+    except meters.FleetRefused as refused:
+        raise FleetDidNotStart(why=refused.detail) from refused
 
 
 def bank(port: Annotated[int, typer.Option(help="0 for any free port.")] = 8810) -> None:

@@ -37,12 +37,16 @@ def add_to(app: typer.Typer) -> None:
 
 
 def up(
-    demo: Annotated[bool, typer.Option("--demo", help="A rehearsal: with simulated meters, bank and SMS centre.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="A rehearsal: with simulated meters, bank and SMS centre.")
+    ] = False,
     consumers: Annotated[int, typer.Option(min=1, help="Simulated meters (with --demo).")] = 10_000,
-    defaulters: Annotated[int, typer.Option(min=0, help="The drive that the rehearsal's caps allow (with --demo).")] = 796,
+    defaulters: Annotated[
+        int, typer.Option(min=0, help="The drive that the rehearsal's caps allow (with --demo).")
+    ] = 796,
     seed: Annotated[int, typer.Option(help="Same seed, same meters (with --demo).")] = 1,
     reply_delay: Annotated[float, typer.Option(min=0.0, help="Seconds before each meter's reply (with --demo).")] = 0.5,
-    monday: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The business day begins here.")] = datetime(  # noqa: DTZ001,B008
+    monday: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The business day begins here.")] = datetime(  # noqa: DTZ001
         2025, 11, 24
     ),
     as_json: AsJson = False,
@@ -89,7 +93,9 @@ def down(as_json: AsJson = False) -> None:
     while _alive(pid) and time.monotonic() - began < 60:
         time.sleep(0.05)
     seconds = round(time.monotonic() - began, 1)
-    answering.answer({"stopped": pid, "seconds": seconds}, as_json=as_json, hi="रुक गया ({seconds} से.)", en="Stopped ({seconds} s)")
+    answering.answer(
+        {"stopped": pid, "seconds": seconds}, as_json=as_json, hi="रुक गया ({seconds} से.)", en="Stopped ({seconds} s)"
+    )
 
 
 def examine(as_json: AsJson = False) -> None:

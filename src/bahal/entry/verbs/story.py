@@ -1,0 +1,222 @@
+"""`bahal demo`: the whole Monday on a fresh rehearsal instance, told as it happens, reported at the end."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import closing
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import psycopg
+import typer
+
+from bahal.entry import instance
+from bahal.entry.business import enter
+from bahal.entry.house import roster_path
+from bahal.entry.postgres import EmbeddedPostgres
+from bahal.entry.supervisor import lock_home
+from bahal.entry.verbs.outside import FaultsUnknown
+from bahal.shared.database import dsn_of
+from bahal.shared.errors import ENVIRONMENT, Refusal
+from bahal.shared.home import Home, read_json
+from bahal.shared.text import Language, language_of
+
+OPEN_LIMIT_S = 120.0
+CLOSE_LIMIT_S = 60.0
+LEFT_BEHIND = ("demo", "headend", "interlock", "logs", "run", "web", "instance.json")
+
+
+class HomeIsProduction(Refusal):
+    """A demo makes its instance anew, and this folder holds one that is not a rehearsal."""
+
+    code = "home_is_production"
+    exit_code = ENVIRONMENT
+    hi = "{home} में असली स्थापना है; डेमो के लिए दूसरा BAHAL_HOME चुनें।"
+    en = "{home} holds a production instance; choose another BAHAL_HOME for the demo."
+
+
+class DidNotOpen(Refusal):
+    """The instance did not come up."""
+
+    code = "instance_did_not_open"
+    exit_code = ENVIRONMENT
+    hi = "स्थापना शुरू नहीं हुई: {why}"
+    en = "The instance did not come up: {why}"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this verb to the command line."""
+    app.command()(demo)
+
+
+def demo(
+    consumers: Annotated[int, typer.Option(help="Connections in the circle.")] = 10_000,
+    defaulters: Annotated[int, typer.Option(help="How many the drive lists.")] = 796,
+    payers: Annotated[int, typer.Option(help="How many of the cut pay at the counter.")] = 260,
+    rupees: Annotated[int, typer.Option(help="What they pay together, to the rupee.")] = 2_800_000,
+    race: Annotated[int, typer.Option(help="How many more pay in the instant before their own cut.")] = 0,
+    reply_delay: Annotated[float, typer.Option(min=0.0, help="Seconds before each meter's reply.")] = 0.5,
+    faults: Annotated[str, typer.Option(help="What goes wrong outside: none.")] = "none",
+    seed: Annotated[int, typer.Option(help="Same seed: same people, same list.")] = 1,
+    lang: Annotated[str, typer.Option(help="hi or en; BAHAL_LANG unless given.")] = "",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result to this file.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running; `bahal down` stops it.")] = False,
+    monday: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The day of the cut.")] = datetime(
+        2025,
+        11,
+        24,  # a calendar day, not an instant
+    ),
+) -> None:
+    """Live the Monday: three days of SMS, the cut, the payments, the light; real DLMS/COSEM over TCP throughout."""
+    from bahal.rehearsal.telling import Teller
+
+    if faults != "none":
+        raise FaultsUnknown(faults=faults)
+    language: Language = "hi" if (lang or language_of()) == "hi" else "en"
+    home = Home.of()
+    day = monday.date()
+    teller = Teller(language)
+    teller.say("opening", home=str(home.path))
+    _check(home, consumers, defaulters, payers, rupees, race, seed, day)
+    _begin_anew(home)
+    supervisor = _open(home, consumers, defaulters, seed, reply_delay, day)
+    try:
+        _await_open(home, supervisor)
+        teller.say("opened")
+        result, page = _live(home, consumers, defaulters, payers, rupees, race, reply_delay, seed, day, teller)
+    except BaseException:
+        _close(supervisor)
+        raise
+    if json_file is not None:
+        json_file.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        teller.say("written", path=str(json_file))
+    teller.say("written", path=str(page))
+    if keep:
+        endpoints = read_json(home.run / "endpoints.json") or {}
+        teller.say("kept", web=endpoints.get("web", ""))
+        return
+    teller.say("closing")
+    _close(supervisor)
+
+
+def _check(
+    home: Home, consumers: int, defaulters: int, payers: int, rupees: int, race: int, seed: int, day: date
+) -> None:
+    """Refuse numbers that do not go together before anything is started."""
+    from bahal.rehearsal.circle import check_wishes
+
+    if instance.kind_of(home) == "production":
+        raise HomeIsProduction(home=str(home.path))
+    check_wishes(consumers=consumers, defaulters=defaulters, payers=payers, rupees=rupees, race=race, monday=day)
+
+
+def _begin_anew(home: Home) -> None:
+    """Leave nothing of an earlier demo: neither its database nor its logs, which would be counted into this one's."""
+    with closing(lock_home(home)):
+        if not os.environ.get("DATABASE_URL"):
+            EmbeddedPostgres(home.path).stop()
+            shutil.rmtree(home.path / "pg", ignore_errors=True)
+        for name in LEFT_BEHIND:
+            path = home.path / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _open(home: Home, consumers: int, defaulters: int, seed: int, delay: float, day: date) -> subprocess.Popen[bytes]:
+    home.make()
+    with (home.logs / "up.log").open("ab") as log:
+        return subprocess.Popen(
+            [
+                sys.executable, "-m", "bahal.entry.cli", "up", "--demo", "--consumers", str(consumers),
+                "--defaulters", str(defaulters), "--seed", str(seed), "--reply-delay", str(delay),
+                "--monday", f"{day:%Y-%m-%d}",
+            ],
+            env={**os.environ, "BAHAL_HOME": str(home.path)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )  # fmt: skip
+
+
+def _await_open(home: Home, supervisor: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + OPEN_LIMIT_S
+    while True:
+        running = read_json(home.run / "endpoints.json")
+        if running and running.get("open"):
+            return
+        if supervisor.poll() is not None:
+            words = (home.logs / "up.log").read_text(errors="replace").strip().splitlines()
+            raise DidNotOpen(why=words[-1] if words else f"exit code {supervisor.returncode}")
+        if time.monotonic() > deadline:
+            raise DidNotOpen(why=f"silent for {OPEN_LIMIT_S:.0f} s; see {home.logs}")
+        time.sleep(0.05)
+
+
+def _live(
+    home: Home, consumers: int, defaulters: int, payers: int, rupees: int, race: int, delay: float, seed: int,
+    day: date, teller: Any,
+) -> tuple[dict[str, Any], Path]:  # fmt: skip
+    clock = enter()
+    from bahal.journeys.import_meters import import_meters
+    from bahal.rehearsal.circle import build_circle
+    from bahal.rehearsal.monday import Doors, Monday
+    from bahal.rehearsal.officers import prepare_officers
+    from bahal.rehearsal.recovery import show, write_page
+    from bahal.rehearsal.seeding import analyse, seed_circle
+
+    with roster_path(home).open(newline="", encoding="utf-8") as rows:
+        meters = list(csv.DictReader(rows))
+    officers = prepare_officers(home)
+    circle = build_circle(
+        seed=seed, consumers=consumers, defaulters=defaulters, payers=payers, rupees=rupees, monday=day,
+        meters=meters, race=race,
+    )  # fmt: skip
+    with psycopg.connect(dsn_of("app", home=home)) as connection:
+        seed_circle(connection, circle, officers=officers)
+    with psycopg.connect(dsn_of("owner", home=home)) as owner:
+        analyse(owner)
+    teller.say(
+        "circle",
+        connections=len(circle.connections),
+        divisions=sum(office.kind == "division" for office in circle.offices),
+        feeders=len(circle.feeders),
+        transformers=len(circle.transformers),
+    )
+    with roster_path(home).open(newline="", encoding="utf-8") as rows:
+        done = import_meters(
+            rows=rows,
+            interlock_public=bytes.fromhex((home.path / "interlock" / "sealing.pub").read_text()),
+            headend_public=bytes.fromhex((home.path / "headend" / "sealing.pub").read_text()),
+            actor="ee",
+            at=clock.wall(),
+            business_at=clock.now(),
+        )
+    teller.say("imported", meters=done.loaded)
+    teller.say("notices", defaulters=len(circle.defaulters) + len(circle.dropouts), days=15)
+    running = read_json(home.run / "endpoints.json") or {}
+    doors = Doors(web=running["web"], bank=running["bank"], fleet_admin=str(home.run / "fleet.sock"))
+    monday = Monday(home=home, doors=doors, circle=circle, officers=officers, teller=teller, reply_delay=delay)
+    result = {"schema": 1, "seed": seed, **monday.live(), "fleet_log": str(home.logs / "fleet.jsonl")}
+    show(result, language=teller.language, console=teller.console)
+    page = home.path / "recovery.html"
+    write_page(page, result, language=teller.language)
+    return result, page
+
+
+def _close(supervisor: subprocess.Popen[bytes]) -> None:
+    supervisor.terminate()
+    try:
+        supervisor.wait(CLOSE_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        supervisor.kill()
+        supervisor.wait()

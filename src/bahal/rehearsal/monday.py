@@ -1,0 +1,339 @@
+"""The Monday, lived from end to end through the product's own doors: journeys, the payments API, the interlock.
+
+What people do is here (whom they pay, when, who forces his meter); what the system does is not: nothing in this file
+moves an order, a relay or a rupee by itself. Times are business times of the rehearsal's clock; figures are wall time.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import Any
+
+import httpx
+from django.db import connection
+
+from bahal.journeys.draft_drive import draft_drive
+from bahal.journeys.propose_drive import propose_drive
+from bahal.journeys.recovery_report import recovery_report
+from bahal.journeys.run_drive import run_drive
+from bahal.journeys.send_reminders import send_reminders
+from bahal.journeys.sign_drive import sign_drive
+from bahal.rehearsal.circle import Circle, Paying
+from bahal.rehearsal.officers import Officer
+from bahal.rehearsal.telling import Teller
+from bahal.shared.clock import RehearsalClock, move_rehearsal
+from bahal.shared.errors import Refusal
+from bahal.shared.home import Home
+from bahal.shared.text import INDIA
+from bahal.shared.warrant import Document, sign
+
+REMINDER_DAYS = 3
+STALL_S = 45.0
+POLL_S = 0.05
+INSTANT_PAYMENT_S = 0.1  # below this reply delay a racer pays as the drive starts: no pause to pay in is left
+
+
+class StoryStalled(Refusal):
+    """Something the story waits for stopped moving."""
+
+    code = "rehearsal_stalled"
+    hi = "{what} {seconds} सेकंड से आगे नहीं बढ़ा: {home}/logs देखें।"
+    en = "{what} has not moved for {seconds} seconds: look into {home}/logs."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """Where the product and the outside world answer."""
+
+    web: str
+    bank: str
+    fleet_admin: str
+
+
+class Monday:
+    """One rehearsed Monday on an instance that runs."""
+
+    def __init__(
+        self,
+        *,
+        home: Home,
+        doors: Doors,
+        circle: Circle,
+        officers: Sequence[Officer],
+        teller: Teller,
+        reply_delay: float,
+    ) -> None:
+        self.home = home
+        self.doors = doors
+        self.circle = circle
+        self.officers = {officer.login: officer for officer in officers}
+        self.teller = teller
+        self.reply_delay = reply_delay
+        self.clock = RehearsalClock(home.run / "clock.json")
+        self.chance = Random(f"monday {circle.seed}")  # noqa: S311  # who pays when, not a secret
+        self._paid = 0
+        self._lock = threading.Lock()
+
+    def live(self) -> dict[str, Any]:
+        """The whole story; returns the demo's JSON without what only the caller knows (fleet log, seed).
+
+        :raises StoryStalled: something stopped moving.
+        """
+        first_day = self.circle.monday - timedelta(days=REMINDER_DAYS)
+        for nth in range(REMINDER_DAYS):
+            self._remind(first_day + timedelta(days=nth))
+            self._drop_out(after=nth + 1)
+        drive = self._authorise()
+        self._run(drive)
+        self._force()
+        return recovery_report(drive=drive)
+
+    # -- before the Monday ---------------------------------------------------------------------------------------
+
+    def _remind(self, day: date) -> None:
+        self._move(day, 11)
+        send_reminders(business_day=day, at=self.clock.wall(), business_at=self.clock.now(), actor="ee")
+
+        def waiting() -> int:
+            return self._count(
+                "SELECT count(*) FROM notices_message WHERE kind = 'reminder' AND business_on = %s"
+                " AND delivery IN ('queued', 'sent')", day,
+            )  # fmt: skip
+
+        self._until(lambda: waiting() == 0, moving=waiting, what="SMS delivery")
+        states = self._rows(
+            "SELECT delivery, count(*) FROM notices_message WHERE kind = 'reminder' AND business_on = %s GROUP BY 1",
+            day,
+        )
+        by_state = dict(states)
+        self.teller.say(
+            "reminded", day=f"{day:%d-%m-%Y}", sent=sum(by_state.values()), delivered=by_state.get("delivered", 0)
+        )
+
+    def _drop_out(self, *, after: int) -> None:
+        leaving = [dropout for dropout in self.circle.dropouts if dropout.after_reminders == after]
+        if not leaving:
+            return
+        with ThreadPoolExecutor(8) as counter:
+            list(counter.map(lambda each: self._pay(Paying(each.connection, each.paise)), leaving))
+        self.teller.say("dropped", count=len(leaving), paise=sum(each.paise for each in leaving))
+
+    def _authorise(self) -> int:
+        self._move(self.circle.monday, 9, 30)
+        maker, checker = self.officers["ee"], self.officers["se"]
+        opening = datetime.combine(self.circle.monday, datetime.min.time(), INDIA).replace(hour=10).astimezone(UTC)
+        draft = draft_drive(
+            office=checker.office,
+            maker=maker.login,
+            not_before=opening,
+            expires_at=opening + timedelta(hours=4),
+            business_at=self.clock.now(),
+        )
+        drive = propose_drive(
+            document=draft.document,
+            signature=sign(maker.key(), draft.document, "maker"),
+            name=f"{self.circle.monday:%d-%m-%Y}",
+            at=self.clock.wall(),
+            business_at=self.clock.now(),
+        ).drive
+        stated = Document.parse(draft.document)
+        self.teller.say(
+            "proposed", maker=maker.name, orders=stated.orders, paise=stated.sum_paise, sha=stated.list_sha256[:12]
+        )
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(draft.funnel.excluded.items()))
+        if reasons:
+            self.teller.say("excluded", reasons=reasons)
+        sign_drive(
+            drive=drive,
+            checker=checker.login,
+            signature=sign(checker.key(), draft.document, "checker"),
+            at=self.clock.wall(),
+            business_at=self.clock.now(),
+        )
+        self.teller.say("signed", checker=checker.name)
+        return drive
+
+    # -- the Monday ----------------------------------------------------------------------------------------------
+
+    def _run(self, drive: int) -> None:
+        self._move(self.circle.monday, 10)
+        began = time.monotonic()
+        run_drive(drive=drive, actor="ee", at=self.clock.wall(), business_at=self.clock.now())
+        canary = self._count("SELECT least(50, orders) FROM supply_drive WHERE id = %s", drive)
+        self.teller.say("running", at=f"{self.clock.now().astimezone(INDIA):%H:%M}", canary=canary)
+
+        racers = {each.connection: each for each in self.circle.racers}
+        payers = list(self.circle.payers)
+        last = payers.pop() if payers else None
+        cut_said = False
+        with ThreadPoolExecutor(8) as counter:
+            pending = []
+            while True:
+                board = self._board(drive)
+                open_orders = sum(row["open"] for row in board)
+                restored = self._count(
+                    "SELECT count(*) FROM supply_order WHERE kind = 'restore' AND state = 'confirmed'"
+                )
+                self.teller.board(board, payments=self._paid, payers=len(self.circle.payers), restored=restored)
+                if racers:
+                    racing = self._racing(drive, list(racers))
+                    pending += [counter.submit(self._pay, racers.pop(number)) for number in racing]
+                dark = self._dark(drive, [each.connection for each in payers])
+                coming = self._who_comes(payers, dark, everybody=open_orders == 0)
+                for each in coming:
+                    payers.remove(each)
+                    pending.append(counter.submit(self._pay, each, True))
+                if open_orders == 0 and not cut_said:
+                    cut_said = True
+                    self.teller.say(
+                        "cut_done",
+                        confirmed=sum(row["confirmed"] for row in board),
+                        cancelled=sum(row["cancelled"] for row in board),
+                        seconds=round(time.monotonic() - began, 1),
+                    )
+                if cut_said and not payers:
+                    break
+                self._unstalled(("drive", open_orders, self._paid, restored), "The drive")
+                time.sleep(POLL_S)
+            for done in pending:
+                done.result()
+        if last is not None:
+            self._pay(last, True)
+        self._until(self._all_lit, moving=self._lit, what="Restoration")
+        self.teller.board(self._board(drive), payments=self._paid, payers=len(self.circle.payers), restored=self._lit())
+        self.teller.close_board()
+        paise = sum(each.paise for each in self.circle.payers)
+        self.teller.say("paid_done", count=len(self.circle.payers), paise=paise, restored=self._lit())
+
+    def _racing(self, drive: int, numbers: list[int]) -> list[int]:
+        """Racers whose cut is about to be sent: claimed by the interlock and not yet marked sent."""
+        states = ["claimed"] if self.reply_delay >= INSTANT_PAYMENT_S else ["authorised", "claimed"]
+        rows = self._rows(
+            "SELECT connection FROM supply_order WHERE drive = %s AND state = ANY(%s) AND connection = ANY(%s)",
+            drive, states, numbers,
+        )  # fmt: skip
+        return [row[0] for row in rows]
+
+    def _dark(self, drive: int, numbers: list[int]) -> set[int]:
+        rows = self._rows(
+            "SELECT connection FROM supply_order WHERE drive = %s AND state = 'confirmed' AND connection = ANY(%s)",
+            drive, numbers,
+        )  # fmt: skip
+        return {row[0] for row in rows}
+
+    def _who_comes(self, payers: Sequence[Paying], dark: set[int], *, everybody: bool) -> list[Paying]:
+        """Some of the dark go to the counter now: a few at a time while the drive runs, then a crowd."""
+        candidates = [each for each in payers if each.connection in dark]
+        self.chance.shuffle(candidates)
+        if everybody and not candidates:
+            return list(payers)  # a cut that never came about: they pay what they owe all the same
+        return candidates[: 6 if everybody else 2]
+
+    def _all_lit(self) -> bool:
+        return self._count(
+            "SELECT count(*) FROM supply_order o WHERE o.kind = 'restore' AND o.state NOT IN"
+            " ('confirmed', 'field_task', 'cancelled', 'refused', 'expired')"
+        ) == 0 and self._count(
+            "SELECT count(*) FROM supply_result WHERE handled_at IS NULL"
+        ) == 0 and self._count(
+            "SELECT count(*) FROM notices_message WHERE delivery IN ('queued', 'sent')"
+        ) == 0  # fmt: skip
+
+    def _lit(self) -> int:
+        return self._count("SELECT count(*) FROM supply_order WHERE kind = 'restore' AND state = 'confirmed'")
+
+    def _force(self) -> None:
+        if self.circle.forcer is None:
+            return
+        meter = self.circle.by_number()[self.circle.forcer].meter
+        began = time.monotonic()
+        self._fleet({"do": "close_by_force", "meter": meter})
+        self._until(
+            lambda: self._count("SELECT count(*) FROM protection_alert WHERE meter = %s", meter) > 0,
+            moving=lambda: 0,
+            what="The alert",
+        )
+        self.teller.say("forced", connection=self.circle.forcer, seconds=round(time.monotonic() - began, 2))
+
+    # -- doors ---------------------------------------------------------------------------------------------------
+
+    def _pay(self, paying: Paying, counted: bool = False) -> None:
+        """The money goes through the bank first; the counter then posts the bank's payment, under its number."""
+        with httpx.Client(timeout=30) as http:
+            body = {"consumer": paying.connection, "paise": paying.paise, "channel": "counter"}
+            collected = http.post(f"{self.doors.bank}/collect", json=body)
+            collected.raise_for_status()
+            posted = http.post(
+                f"{self.doors.web}/api/v1/payments",
+                json=body,
+                headers={"Idempotency-Key": str(collected.json()["payment"])},
+            )
+            posted.raise_for_status()
+        if counted:
+            with self._lock:
+                self._paid += 1
+
+    def _fleet(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(10)
+            door.connect(self.doors.fleet_admin)
+            door.sendall(json.dumps(asked).encode() + b"\n")
+            answer: dict[str, Any] = json.loads(door.makefile().readline())
+        return answer
+
+    # -- looking -------------------------------------------------------------------------------------------------
+
+    def _board(self, drive: int) -> list[dict[str, Any]]:
+        rows = self._rows(
+            """
+            SELECT division.name, division.name_hi, count(*),
+                   count(*) FILTER (WHERE o.sent_at IS NOT NULL),
+                   count(*) FILTER (WHERE o.state = 'confirmed'),
+                   count(*) FILTER (WHERE o.state = 'cancelled'),
+                   count(*) FILTER (WHERE o.state IN ('field_task', 'refused', 'quarantined', 'expired')),
+                   count(*) FILTER (WHERE o.state IN ('proposed', 'authorised', 'claimed', 'sent', 'unknown'))
+            FROM supply_order o
+            JOIN network_connection c ON c.id = o.connection
+            JOIN offices_office centre ON centre.id = c.centre
+            JOIN offices_office subdivision ON subdivision.id = centre.parent_id
+            JOIN offices_office division ON division.id = subdivision.parent_id
+            WHERE o.drive = %s GROUP BY division.id, division.name, division.name_hi ORDER BY division.id
+            """,
+            drive,
+        )
+        names = ("name_en", "name_hi", "orders", "sent", "confirmed", "cancelled", "other", "open")
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def _move(self, day: date, hour: int, minute: int = 0) -> None:
+        at = datetime(day.year, day.month, day.day, hour, minute, tzinfo=INDIA)
+        move_rehearsal(self.home.run / "clock.json", business_at=at)
+
+    def _rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return list(cursor.fetchall())
+
+    def _count(self, statement: str, *values: Any) -> int:
+        return int(self._rows(statement, *values)[0][0])
+
+    def _until(self, done: Callable[[], bool], *, moving: Callable[[], int], what: str) -> None:
+        self._seen: tuple[object, float] = (None, time.monotonic())
+        while not done():
+            self._unstalled((what, moving()), what)
+            time.sleep(POLL_S)
+
+    def _unstalled(self, state: object, what: str) -> None:
+        now = time.monotonic()
+        seen, since = getattr(self, "_seen", (None, now))
+        if seen != state:
+            self._seen = (state, now)
+        elif now - since > STALL_S:
+            raise StoryStalled(what=what, seconds=round(STALL_S), home=str(self.home.path))

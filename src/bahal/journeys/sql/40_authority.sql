@@ -12,9 +12,11 @@ CREATE FUNCTION authority_window(p_at timestamptz, p arrears_policy) RETURNS boo
     FROM (SELECT p_at AT TIME ZONE 'Asia/Kolkata' AS local) AS clock
 $$;
 
--- Enforceable due: payments settle the oldest first, so what is owed beyond the bills not yet enforceable, and never
--- more than the bills that a served written notice names. s.56(1): clear days exclude both ends. s.56(2): two years
--- from the bill's issue; late supplementary demands never.
+-- Enforceable due: payments settle the oldest first, so a bill is still owed as far as the balance exceeds the bills
+-- after it; what is owed on bills not enforceable yet is taken off, and never more remains than the bills that a served
+-- written notice names. A contested bill (disputed, supplementary) is taken off whole: the payment may have been meant
+-- for the others. s.56(1): clear days exclude both ends. s.56(2): two years from the bill's issue; late supplementary
+-- demands never.
 CREATE FUNCTION authority_facts(p_connections bigint[], p_at timestamptz)
 RETURNS TABLE (
     connection bigint, balance_paise bigint, enforceable_paise bigint, noticed boolean, reminded boolean,
@@ -40,9 +42,15 @@ RETURNS TABLE (
     ) AS money
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(b.paise) FILTER (WHERE b.ripe AND b.served), 0)::bigint AS enforceable,
-               coalesce(sum(b.paise) FILTER (WHERE NOT b.stale AND NOT (b.ripe AND b.served)), 0)::bigint AS other
+               coalesce(sum(
+                   CASE WHEN b.contested THEN b.paise ELSE greatest(0, least(b.paise, money.balance - b.newer)) END
+               ) FILTER (WHERE NOT b.stale AND NOT (b.ripe AND b.served)), 0)::bigint AS other
         FROM (
             SELECT bill.paise,
+                   bill.disputed OR bill.supplementary AS contested,
+                   coalesce(sum(bill.paise) OVER (
+                       ORDER BY bill.issued_on DESC, bill.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                   ), 0) AS newer,
                    bill.issued_on <= w.day - make_interval(months => w.stale_after_months) AS stale,
                    bill.due_on < w.day AND NOT bill.estimated AND NOT bill.disputed AND NOT bill.supplementary
                        AND bill.issued_on > w.day - make_interval(months => w.stale_after_months) AS ripe,

@@ -6,7 +6,8 @@ import os
 import signal
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
 from typing import Annotated
 
 import typer
@@ -14,8 +15,9 @@ import typer
 from bahal.entry import answering, doctor, instance
 from bahal.entry.house import House, Outside
 from bahal.entry.logs import set_up_logs
-from bahal.shared.errors import ENVIRONMENT, Refusal
+from bahal.shared.errors import ENVIRONMENT, USAGE, Refusal
 from bahal.shared.home import Home, read_json
+from bahal.shared.text import INDIA
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as one JSON object.")]
 
@@ -27,6 +29,15 @@ class NotUp(Refusal):
     exit_code = ENVIRONMENT
     hi = "{home} पर बहाल नहीं चल रहा।"
     en = "Bahal does not run on {home}."
+
+
+class DayWrong(Refusal):
+    """Not a calendar day."""
+
+    code = "day_wrong"
+    exit_code = USAGE
+    hi = "`{given}` तारीख नहीं है: YYYY-MM-DD दें।"
+    en = "`{given}` is not a day: give YYYY-MM-DD."
 
 
 def add_to(app: typer.Typer) -> None:
@@ -46,18 +57,18 @@ def up(
     ] = 796,
     seed: Annotated[int, typer.Option(help="Same seed, same meters (with --demo).")] = 1,
     reply_delay: Annotated[float, typer.Option(min=0.0, help="Seconds before each meter's reply (with --demo).")] = 0.5,
-    monday: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The business day begins here.")] = datetime(  # noqa: DTZ001
-        2025, 11, 24
-    ),
+    monday: Annotated[str, typer.Option(help="The business day of the cut, YYYY-MM-DD (with --demo).")] = "2025-11-24",
     as_json: AsJson = False,
 ) -> None:
     """Start every room and stay until Ctrl-C or `bahal down`. What dies is started again."""
+    cut_day = calendar_day(monday)
     home = Home.of()
-    set_up_logs("supervisor", home.logs / "supervisor.log" if home.logs.is_dir() else None)
+    home.make()
+    set_up_logs("supervisor", home.logs / "supervisor.log")
     house = House(home)
     house.take()
     try:
-        instance.make(home, rehearsal=demo, business_at=_three_days_before(monday) if demo else None)
+        instance.make(home, rehearsal=demo, business_at=_three_days_before(cut_day) if demo else None)
         if demo:
             from bahal.rehearsal.officers import enrol
 
@@ -106,13 +117,20 @@ def examine(as_json: AsJson = False) -> None:
         raise typer.Exit(ENVIRONMENT)
 
 
-def _three_days_before(monday: datetime) -> datetime:
-    """08:00 in Asia/Kolkata, three days before the cut: when the first reminders may go out."""
-    from datetime import timedelta
+def calendar_day(given: str) -> date:
+    """A day as YYYY-MM-DD.
 
-    from bahal.shared.text import INDIA
+    :raises DayWrong: it is not one.
+    """
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        raise DayWrong(given=given) from None
 
-    morning = monday.replace(hour=11, tzinfo=INDIA) - timedelta(days=3)
+
+def _three_days_before(cut: date) -> datetime:
+    """Eleven in the morning in India, three days before the cut: when the first reminders may go out."""
+    morning = datetime.combine(cut - timedelta(days=3), time_of_day(11), INDIA)
     return morning.astimezone(UTC)
 
 

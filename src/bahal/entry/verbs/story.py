@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +23,7 @@ from bahal.entry.house import roster_path
 from bahal.entry.postgres import EmbeddedPostgres
 from bahal.entry.supervisor import lock_home
 from bahal.entry.verbs.outside import FaultsUnknown
+from bahal.entry.verbs.running import calendar_day
 from bahal.shared.database import dsn_of
 from bahal.shared.errors import ENVIRONMENT, Refusal
 from bahal.shared.home import Home, read_json
@@ -68,11 +69,7 @@ def demo(
     lang: Annotated[str, typer.Option(help="hi or en; BAHAL_LANG unless given.")] = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result to this file.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running; `bahal down` stops it.")] = False,
-    monday: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The day of the cut.")] = datetime(
-        2025,
-        11,
-        24,  # a calendar day, not an instant
-    ),
+    monday: Annotated[str, typer.Option(help="The day of the cut, YYYY-MM-DD.")] = "2025-11-24",
 ) -> None:
     """Live the Monday: three days of SMS, the cut, the payments, the light; real DLMS/COSEM over TCP throughout."""
     from bahal.rehearsal.telling import Teller
@@ -81,7 +78,7 @@ def demo(
         raise FaultsUnknown(faults=faults)
     language: Language = "hi" if (lang or language_of()) == "hi" else "en"
     home = Home.of()
-    day = monday.date()
+    day = calendar_day(monday)
     teller = Teller(language)
     teller.say("opening", home=str(home.path))
     _check(home, consumers, defaulters, payers, rupees, race, seed, day)

@@ -29,6 +29,11 @@ CRASH_POINTS: frozenset[str] = frozenset(
         "interlock.readback",
         "interlock.result_written",
         "interlock.send_committed",
+        "payment.after_commit",
+        "payment.before_commit",
+        "worker.alert_before_commit",
+        "worker.messages_posted",
+        "worker.results_handled_before_commit",
     }
 )
 """Every point in the code. A test reads the sources and finds each name here called, and each call's name here."""

@@ -52,8 +52,7 @@ class Refusal(Exception):
 
     def text(self, language: Language) -> str:
         """The sentence in one language."""
-        template = self.hi if language == "hi" else self.en
-        return template.format_map({name: _shown(name, value) for name, value in self.data.items()})
+        return filled(self.hi if language == "hi" else self.en, self.data)
 
     def as_json(self) -> dict[str, Any]:
         """The shape that `--json` and the API answer with: error, data, hi, en."""
@@ -68,6 +67,14 @@ class Refusal(Exception):
 def registered() -> Mapping[str, type[Refusal]]:
     """Every refusal declared by the modules imported so far, by code."""
     return dict(_registered)
+
+
+def filled(template: str, data: Mapping[str, Any]) -> str:
+    """A sentence with its data as people read them: paise as rupees, instants in Indian time, days in figures.
+
+    :raises KeyError: the sentence names a datum that is not given.
+    """
+    return template.format_map({name: _shown(name, value) for name, value in data.items()})
 
 
 def names_in(template: str) -> frozenset[str]:

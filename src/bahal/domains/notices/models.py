@@ -3,6 +3,7 @@
 from django.db import models
 
 MESSAGE_KINDS = ("reminder", "cut", "restored", "payment")
+DELIVERIES = ("queued", "sent", "delivered", "failed", "withdrawn")
 
 
 class WrittenNotice(models.Model):
@@ -49,7 +50,7 @@ class Message(models.Model):
     sent_at = models.DateTimeField(null=True)
     receipt = models.TextField(null=True, unique=True)
     delivery = models.TextField(
-        default="queued", choices=[(state, state) for state in ("queued", "sent", "delivered", "failed")]
+        default="queued", choices=[(state, state) for state in DELIVERIES]
     )
     delivered_at = models.DateTimeField(null=True)
 
@@ -57,7 +58,7 @@ class Message(models.Model):
         app_label = "notices"
         indexes = [
             models.Index(fields=["connection", "kind", "business_on"]),
-            models.Index(name="notices_queue", fields=["id"], condition=models.Q(delivery="queued")),
+            models.Index(name="notices_queue", fields=["kind", "id"], condition=models.Q(delivery="queued")),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -2,6 +2,8 @@
 
 from django.db import models
 
+CHANNELS = ("counter", "upi", "bbps", "card", "bank")
+
 
 class Payment(models.Model):
     """`acknowledged_at` is the instant the payer was answered for: the clock of his reconnection starts there."""
@@ -11,7 +13,7 @@ class Payment(models.Model):
     body_sha256 = models.TextField()
     connection = models.BigIntegerField(db_index=True)
     paise = models.BigIntegerField()
-    channel = models.TextField(choices=[(c, c) for c in ("counter", "upi", "bbps", "card", "bank")])
+    channel = models.TextField(choices=[(channel, channel) for channel in CHANNELS])
     receipt = models.TextField(unique=True)
     order = models.BigIntegerField(null=True, db_column="order")
     acknowledged_at = models.DateTimeField()

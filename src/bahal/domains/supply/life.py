@@ -11,6 +11,9 @@ STATES = (
     "field_task", "cancelled", "quarantined", "refused", "expired",
 )  # fmt: skip
 
+UNSENT = ("proposed", "authorised", "claimed", "quarantined")
+"""Where an order stands before any frame of it went out: a payment or a hold still cancels it."""
+
 NEW = "new"
 
 # (from, to, database role that may take the step)

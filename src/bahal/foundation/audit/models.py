@@ -21,12 +21,17 @@ class Entry(models.Model):
 
 
 class Batch(models.Model):
-    """A sealed run of entries: `sha256` covers the entries in order and the batch before."""
+    """A sealed run of entries: `sha256` covers `members` and the batch before.
+
+    `members` holds 24 bytes for each entry: its id (8, big-endian) and the first 16 of its SHA-256, so that an edited or
+    deleted row can be named.
+    """
 
     id = models.BigAutoField(primary_key=True)
     first_entry = models.BigIntegerField(unique=True)
     last_entry = models.BigIntegerField(unique=True)
     entries = models.IntegerField()
+    members = models.BinaryField()
     previous_sha256 = models.TextField()
     sha256 = models.TextField()
     sealed_at = models.DateTimeField()

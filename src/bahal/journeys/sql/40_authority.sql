@@ -89,7 +89,7 @@ CREATE FUNCTION authority_verdict(
         WHEN p_policy IS NULL THEN 'no_policy'
         WHEN p_held IS NOT NULL THEN 'held'
         WHEN NOT coalesce(p_noticed, false) THEN 'notice_not_served'
-        WHEN coalesce(p_enforceable, 0) <= p_minimum THEN 'due_below_minimum'
+        WHEN p_minimum IS NULL OR coalesce(p_enforceable, 0) <= p_minimum THEN 'due_below_minimum'
         WHEN NOT coalesce(p_reminded, false) THEN 'reminders_not_delivered'
         ELSE 'cut'
     END

@@ -24,6 +24,9 @@ GRANT UPDATE (closed_at) ON fieldwork_task TO app;
 GRANT INSERT, UPDATE (closed, control_state, source, seen_at) ON meters_relay TO app;
 -- Meters come in with their keys sealed; the application cannot read a sealed key back, nor move a meter's address.
 GRANT INSERT ON interlock_import, interlock_meter, headend_import, headend_meter TO app;
+-- An import must be able to say which of its meters are there already.
+GRANT SELECT (meter) ON interlock_meter TO app;
+GRANT SELECT (meter, system_title) ON headend_meter TO app;
 GRANT EXECUTE ON FUNCTION authority_facts, authority_verdict, authority_policy, authority_window TO app, reader, interlock;
 -- One person stops; the application may only stop, never re-arm.
 GRANT SELECT ON interlock_switch TO app;

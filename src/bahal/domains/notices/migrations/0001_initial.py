@@ -41,11 +41,11 @@ class Migration(migrations.Migration):
                 ('tries', models.SmallIntegerField(default=0)),
                 ('sent_at', models.DateTimeField(null=True)),
                 ('receipt', models.TextField(null=True, unique=True)),
-                ('delivery', models.TextField(choices=[('queued', 'queued'), ('sent', 'sent'), ('delivered', 'delivered'), ('failed', 'failed')], default='queued')),
+                ('delivery', models.TextField(choices=[('queued', 'queued'), ('sent', 'sent'), ('delivered', 'delivered'), ('failed', 'failed'), ('withdrawn', 'withdrawn')], default='queued')),
                 ('delivered_at', models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['connection', 'kind', 'business_on'], name='notices_mes_connect_a09500_idx'), models.Index(condition=models.Q(('delivery', 'queued')), fields=['id'], name='notices_queue')],
+                'indexes': [models.Index(fields=['connection', 'kind', 'business_on'], name='notices_mes_connect_a09500_idx'), models.Index(condition=models.Q(('delivery', 'queued')), fields=['kind', 'id'], name='notices_queue')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('kind', 'reminder')), fields=('connection', 'business_on'), name='one_reminder_a_day'), models.UniqueConstraint(condition=models.Q(('order__isnull', False)), fields=('order', 'kind'), name='one_message_an_order')],
             },
         ),

@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
                 ('first_entry', models.BigIntegerField(unique=True)),
                 ('last_entry', models.BigIntegerField(unique=True)),
                 ('entries', models.IntegerField()),
+                ('members', models.BinaryField()),
                 ('previous_sha256', models.TextField()),
                 ('sha256', models.TextField()),
                 ('sealed_at', models.DateTimeField()),

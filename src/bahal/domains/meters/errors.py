@@ -1,0 +1,59 @@
+"""What the meters refuse."""
+
+from bahal.shared.errors import Refusal
+
+
+class NoMeter(Refusal):
+    """The connection has no smart meter."""
+
+    code = "no_meter"
+    hi = "कनेक्शन {connection} पर कोई स्मार्ट मीटर नहीं है।"
+    en = "Connection {connection} has no smart meter."
+
+
+class MeterFileMalformed(Refusal):
+    """The file's first line does not name the columns."""
+
+    code = "meter_file_malformed"
+    hi = "फ़ाइल की पहली पंक्ति में ये स्तंभ नहीं हैं: {missing}।"
+    en = "The first line of the file lacks the columns: {missing}."
+
+
+class MeterRowMalformed(Refusal):
+    """A row's field is not what it should be. The field's content is not repeated: it may be a key."""
+
+    code = "meter_row_malformed"
+    hi = "स्तंभ `{field}` ठीक नहीं: {want} चाहिए।"
+    en = "The column `{field}` is wrong: it should be {want}."
+
+
+class MeterKnown(Refusal):
+    """A meter is imported once; its keys and address are not replaced by a file."""
+
+    code = "meter_known"
+    hi = "मीटर {meter} पहले से है।"
+    en = "Meter {meter} is imported already."
+
+
+class SystemTitleKnown(Refusal):
+    """Two meters with one system title would share their nonces."""
+
+    code = "system_title_known"
+    hi = "सिस्टम टाइटल {system_title} दूसरे मीटर का है।"
+    en = "The system title {system_title} belongs to another meter."
+
+
+class MeterWithoutConnection(Refusal):
+    """Neither the row nor an earlier one says on which connection the meter hangs."""
+
+    code = "meter_without_connection"
+    hi = "मीटर {meter} किस कनेक्शन पर है, यह न फ़ाइल में है न पहले से दर्ज।"
+    en = "Neither the file nor an earlier record says on which connection meter {meter} is."
+
+
+class ConnectionTaken(Refusal):
+    """A connection has one meter, and a meter one connection."""
+
+    code = "connection_taken"
+    hi = "मीटर {meter} कनेक्शन {connection} पर नहीं लग सकता: वहाँ {there} दर्ज है।"
+    en = "Meter {meter} cannot be put on connection {connection}: {there} is recorded there."

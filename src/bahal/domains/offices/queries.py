@@ -1,0 +1,40 @@
+"""Questions about offices."""
+
+from dataclasses import dataclass
+
+from bahal.domains.offices.errors import NotACircle, OfficeUnknown
+from bahal.foundation.rows import one
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """One office."""
+
+    id: int
+    kind: str
+    name: str
+    name_hi: str
+    parent: int | None
+
+
+def get_office(*, office: int) -> Office:
+    """One office.
+
+    :raises OfficeUnknown: no such one.
+    """
+    row = one("SELECT id, kind, name, name_hi, parent_id FROM offices_office WHERE id = %s", office)
+    if row is None:
+        raise OfficeUnknown(office=office)
+    return Office(*row)
+
+
+def get_circle(*, office: int) -> Office:
+    """A circle, which alone may hold a drive.
+
+    :raises OfficeUnknown: no such office.
+    :raises NotACircle: it is another kind of office.
+    """
+    found = get_office(office=office)
+    if found.kind != "circle":
+        raise NotACircle(name=found.name, kind=found.kind)
+    return found

@@ -1,0 +1,101 @@
+"""Recording payments, once per key."""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import NamedTuple
+
+from bahal.domains.payments.errors import KeyReusedWithOtherBody, PaymentMalformed
+from bahal.domains.payments.models import CHANNELS
+from bahal.domains.payments.queries import Payment, by_key
+from bahal.foundation.rows import one, value
+from bahal.foundation.transactions import transaction_required
+from bahal.shared.clock import day_in_india
+
+LONGEST_KEY = 200
+LARGEST_PAISE = 10**13
+
+
+class Asked(NamedTuple):
+    """A request to take a payment: what the key stands for."""
+
+    key: str
+    connection: int
+    paise: int
+    channel: str
+
+    def sha256(self) -> str:
+        """The hash of the request without its key."""
+        body = json.dumps({"channel": self.channel, "consumer": self.connection, "paise": self.paise}, sort_keys=True)
+        return hashlib.sha256(body.encode()).hexdigest()
+
+
+class Drawn(NamedTuple):
+    """A receipt that was drawn and the instant of the acknowledgement."""
+
+    id: int
+    receipt: str
+    acknowledged_at: datetime
+
+
+def check(asked: Asked) -> None:
+    """Refuse what is no payment.
+
+    :raises PaymentMalformed: no key, an overlong key, no positive amount, an unknown channel.
+    """
+    if not asked.key or len(asked.key) > LONGEST_KEY or not asked.key.isprintable():
+        raise PaymentMalformed(field="Idempotency-Key", given=asked.key[:40])
+    if not 0 < asked.paise <= LARGEST_PAISE:
+        raise PaymentMalformed(field="paise", given=str(asked.paise))
+    if asked.channel not in CHANNELS:
+        raise PaymentMalformed(field="channel", given=asked.channel[:40])
+
+
+def same_request(payment: Payment, asked: Asked) -> Payment:
+    """The payment that this request made before.
+
+    :raises KeyReusedWithOtherBody: its key was used by another request.
+    """
+    if payment.body_sha256 != asked.sha256():
+        raise KeyReusedWithOtherBody(key=asked.key, receipt=payment.receipt)
+    return payment
+
+
+@transaction_required
+def draw_receipt(*, business_at: datetime) -> Drawn:
+    """Draw the next receipt and the instant of acknowledgement.
+
+    The instant is the database's, read after the connection was locked: a cut that was marked sent before this lock was
+    given is always older than it, whatever the wait.
+    """
+    row = one("SELECT nextval('payments_payment_id_seq'), clock_timestamp()")
+    assert row is not None
+    return Drawn(row[0], f"BHL-{day_in_india(business_at):%y%m%d}-{row[0]:07d}", row[1])
+
+
+@transaction_required
+def record(asked: Asked, *, drawn: Drawn, order: int | None, business_at: datetime) -> None:
+    """Record a payment under its receipt. The row is the receipt and is never edited.
+
+    :raises KeyReusedWithOtherBody: another request with this key committed in the meantime.
+    """
+    written = value(
+        "INSERT INTO payments_payment (id, idempotency_key, body_sha256, connection, paise, channel, receipt, \"order\","
+        " acknowledged_at, business_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (idempotency_key) DO NOTHING RETURNING id",
+        drawn.id,
+        asked.key,
+        asked.sha256(),
+        asked.connection,
+        asked.paise,
+        asked.channel,
+        drawn.receipt,
+        order,
+        drawn.acknowledged_at,
+        business_at,
+    )
+    if written is None:
+        # The same request locks the same connection and was found before; so this is another body.
+        other = by_key(key=asked.key)
+        assert other is not None
+        raise KeyReusedWithOtherBody(key=asked.key, receipt=other.receipt)

@@ -1,0 +1,50 @@
+"""Enrolling officers."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django.contrib.auth.hashers import make_password
+
+from bahal.domains.staff.errors import OfficerMalformed
+from bahal.domains.staff.models import ROLES
+from bahal.foundation.rows import run
+from bahal.foundation.transactions import transaction_required
+
+
+class NewOfficer(NamedTuple):
+    """An officer; `password` in clear is hashed here, `public_key` is 64 hexadecimal digits (Ed25519)."""
+
+    login: str
+    name: str
+    name_hi: str
+    role: str
+    office: int
+    password: str
+    totp_secret: str
+    public_key: str
+
+
+@transaction_required
+def enrol(officers: Sequence[NewOfficer]) -> list[NewOfficer]:
+    """Enrol officers who are not enrolled yet; those who were new.
+
+    :raises OfficerMalformed: no such role, or not a public key.
+    """
+    new = []
+    for each in officers:
+        if each.role not in ROLES:
+            raise OfficerMalformed(login=each.login, field="role")
+        if len(each.public_key) != 64 or not _hexadecimal(each.public_key):
+            raise OfficerMalformed(login=each.login, field="public_key")
+        columns = ", ".join(NewOfficer._fields)
+        hashed = each._replace(password=make_password(each.password))
+        if run(
+            f"INSERT INTO staff_officer ({columns}) VALUES ({', '.join(['%s'] * len(hashed))}) ON CONFLICT DO NOTHING",  # noqa: S608
+            *hashed,
+        ):
+            new.append(each)
+    return new
+
+
+def _hexadecimal(text: str) -> bool:
+    return all(digit in "0123456789abcdef" for digit in text)

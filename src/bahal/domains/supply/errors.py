@@ -1,0 +1,99 @@
+"""What the supply refuses."""
+
+from bahal.shared.errors import Refusal
+
+
+class OrderUnknown(Refusal):
+    """No such order."""
+
+    code = "order_unknown"
+    hi = "आदेश {order} नहीं मिला।"
+    en = "There is no order {order}."
+
+
+class DriveUnknown(Refusal):
+    """No such drive."""
+
+    code = "drive_unknown"
+    hi = "अभियान {drive} नहीं मिला।"
+    en = "There is no drive {drive}."
+
+
+class DriveNotInState(Refusal):
+    """The drive's life does not allow this step."""
+
+    code = "drive_not_in_state"
+    hi = "अभियान {drive} की स्थिति {state} है; यह कदम {wanted} में ही हो सकता है।"
+    en = "Drive {drive} is {state}; this step needs it to be {wanted}."
+
+
+class DriveExpired(Refusal):
+    """The warrant's time is over."""
+
+    code = "drive_expired"
+    hi = "अभियान {drive} का समय {expires_at} पर समाप्त हो गया।"
+    en = "The warrant of drive {drive} expired at {expires_at}."
+
+
+class SameOfficer(Refusal):
+    """Two different officers sign a drive."""
+
+    code = "same_officer"
+    hi = "{officer} ने ही प्रस्ताव बनाया है: दूसरा हस्ताक्षर किसी और अधिकारी का होना चाहिए।"
+    en = "{officer} made this proposal: the second signature must be another officer's."
+
+
+class SignatureWrong(Refusal):
+    """The signature is not this officer's over this document."""
+
+    code = "signature_wrong"
+    hi = "हस्ताक्षर {officer} का नहीं है या सूची बदल गई है।"
+    en = "The signature is not that of {officer} over this list."
+
+
+class WarrantMalformed(Refusal):
+    """The document cannot be a warrant."""
+
+    code = "warrant_malformed"
+    hi = "अधिपत्र ठीक नहीं: {why}"
+    en = "The warrant is malformed: {why}"
+
+
+class ListChanged(Refusal):
+    """Between drafting and proposing a payment, a hold or an order changed the list."""
+
+    code = "list_changed"
+    hi = "प्रस्ताव के बाद सूची बदल गई है ({drafted} से {found} कनेक्शन): नया मसौदा बनाएँ।"
+    en = "The list has changed since it was drafted ({drafted} connections, now {found}): draft it again."
+
+
+class NobodyToCut(Refusal):
+    """No connection may be cut."""
+
+    code = "nobody_to_cut"
+    hi = "{circle} वृत्त में कोई कनेक्शन विच्छेदन योग्य नहीं।"
+    en = "No connection of circle {circle} may be cut."
+
+
+class GroundNotForOfficers(Refusal):
+    """An officer may order a restore at the consumer's request or for safety; a payment does it by itself."""
+
+    code = "restore_ground_unknown"
+    hi = "पुनर्संयोजन का आधार `{ground}` नहीं हो सकता; ये हो सकते हैं: {grounds}।"
+    en = "`{ground}` is no ground for an officer's restore; these are: {grounds}."
+
+
+class ReasonMissing(Refusal):
+    """An officer's act states its reason."""
+
+    code = "reason_missing"
+    hi = "कारण लिखना ज़रूरी है।"
+    en = "A reason must be given."
+
+
+class WarrantUsed(Refusal):
+    """A warrant is proposed once."""
+
+    code = "warrant_used"
+    hi = "यह अधिपत्र पहले ही अभियान {drive} में प्रयोग हो चुका है।"
+    en = "This warrant was used already, for drive {drive}."

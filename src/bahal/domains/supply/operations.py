@@ -1,0 +1,256 @@
+"""Writing supply: fences, drives, orders. The database refuses every step that `life` does not list for this role."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from django.db import DatabaseError
+
+from bahal.domains.supply.errors import DriveNotInState
+from bahal.domains.supply.life import UNSENT
+from bahal.domains.supply.queries import Drive
+from bahal.foundation.rows import columns, copy, many, run, value
+from bahal.foundation.transactions import transaction_required
+
+
+class NewDrive(NamedTuple):
+    """A drive to propose: what its maker signed."""
+
+    warrant: UUID
+    office: int
+    name: str
+    orders: int
+    sum_paise: int
+    list_sha256: str
+    document: str
+    maker: str
+    maker_signature: str
+    policy: str
+    not_before: datetime
+    expires_at: datetime
+
+
+class NewCut(NamedTuple):
+    """One line of a drive's list."""
+
+    position: int
+    meter: str
+    connection: int
+    due_paise: int
+    bills: str
+    notice_sha256: str
+    fence: int
+
+
+class Outcome(NamedTuple):
+    """What the interlock found at the end of an attempt, with the order it was for. `at` is the wall's time."""
+
+    id: int
+    order: int
+    outcome: str
+    reason: str
+    at: datetime
+    business_at: datetime
+    kind: str
+    meter: str
+    connection: int
+    due_paise: int
+
+
+class OrderTaken(Exception):
+    """A cut of the list could not be proposed: its meter has an open order."""
+
+
+@transaction_required
+def open_fences(connections: Iterable[int]) -> int:
+    """Give connections their fence, with supply desired; how many."""
+    return copy("supply_fence", ("connection", "generation", "desired"), ((each, 1, "on") for each in connections))
+
+
+@transaction_required
+def bump(connections: Iterable[int], *, desired: Literal["on", "off"] | None = None) -> Mapping[int, int]:
+    """Raise the generation of locked fences, and state what supply should be; the new generations.
+
+    Whoever signed or derived anything over the old generation has lost it.
+    """
+    rows = many(
+        "UPDATE supply_fence SET generation = generation + 1, desired = coalesce(%s, desired)"
+        " WHERE connection = ANY(%s::bigint[]) RETURNING connection, generation",
+        desired,
+        list(connections),
+    )
+    return dict(rows)
+
+
+@transaction_required
+def desire(connections: Sequence[int], desired: Literal["on", "off"]) -> None:
+    """State what the supply of locked connections should be, after an order was read back."""
+    run(
+        "UPDATE supply_fence SET desired = %s WHERE connection = ANY(%s::bigint[]) AND desired <> %s",
+        desired,
+        list(connections),
+        desired,
+    )
+
+
+@transaction_required
+def propose_drive(drive: NewDrive, *, at: datetime) -> int:
+    """Write a drive as proposed; its id."""
+    return int(
+        value(
+            f"INSERT INTO supply_drive ({', '.join(NewDrive._fields)}, state, reason, proposed_at)"  # noqa: S608
+            f" VALUES ({', '.join(['%s'] * len(drive))}, 'proposed', '', %s) RETURNING id",
+            *drive,
+            at,
+        )
+    )
+
+
+@transaction_required
+def propose_orders(cuts: Sequence[NewCut], *, drive: int, cause: str, at: datetime) -> None:
+    """Write a drive's cuts as proposed, in one statement.
+
+    :raises OrderTaken: one of the meters has an open order; the caller's transaction must be undone.
+    """
+    try:
+        written = run(
+            "INSERT INTO supply_order (meter, connection, kind, ground, state, cause, reason, fence, drive, position,"
+            " due_paise, bills, notice_sha256, made_at, tries, sends)"
+            " SELECT c.meter, c.connection, 'cut', 'nonpayment_s56', 'proposed', %s, '', c.fence, %s, c.position, c.paise,"
+            " c.bills, c.notice, %s, 0, 0"
+            " FROM unnest(%s::integer[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[])"
+            " AS c (position, meter, connection, paise, bills, notice, fence) ORDER BY c.position ON CONFLICT DO NOTHING",
+            cause,
+            drive,
+            at,
+            *columns(cuts),
+        )
+    except DatabaseError as failure:
+        if getattr(failure.__cause__, "sqlstate", None) == "BH013":  # a restore is open for one of the meters
+            raise OrderTaken from failure
+        raise
+    if written != len(cuts):
+        raise OrderTaken
+
+
+@transaction_required
+def authorise(drive: Drive, *, checker: str, signature: str, at: datetime) -> int:
+    """Add the second signature to a locked drive and authorise its proposed cuts; how many."""
+    run(
+        "UPDATE supply_drive SET checker = %s, checker_signature = %s, signed_at = %s, state = 'authorised' WHERE id = %s",
+        checker,
+        signature,
+        at,
+        drive.id,
+    )
+    return run("UPDATE supply_order SET state = 'authorised' WHERE drive = %s AND state = 'proposed'", drive.id)
+
+
+_STEPS: Mapping[str, tuple[str, ...]] = {
+    "running": ("authorised", "paused"),
+    "paused": ("running",),
+    "stopped": ("proposed", "authorised", "running", "paused"),
+    "finished": ("running", "paused"),
+    "expired": ("proposed", "authorised"),
+}
+
+
+@transaction_required
+def step_drive(drive: Drive, to: str, *, reason: str, at: datetime) -> None:
+    """Take a locked drive one step along its life.
+
+    :raises DriveNotInState: it stands elsewhere.
+    """
+    if drive.state not in _STEPS[to]:
+        raise DriveNotInState(drive=drive.id, state=drive.state, wanted=" / ".join(_STEPS[to]))
+    run(
+        "UPDATE supply_drive SET state = %s, reason = %s,"
+        " started_at = CASE WHEN %s = 'running' THEN coalesce(started_at, %s) ELSE started_at END,"
+        " ended_at = CASE WHEN %s IN ('stopped', 'finished', 'expired') THEN %s ELSE ended_at END WHERE id = %s",
+        to,
+        reason,
+        to,
+        at,
+        to,
+        at,
+        drive.id,
+    )
+
+
+@transaction_required
+def cancel(order: int, *, reason: str) -> None:
+    """Cancel a locked order that has not gone out; its cause stays.
+
+    :raises django.db.DatabaseError: it has gone out (the database's own refusal).
+    """
+    run("UPDATE supply_order SET state = 'cancelled', reason = %s WHERE id = %s", reason, order)
+
+
+@transaction_required
+def cancel_unsent(*, drive: int, reason: str) -> int:
+    """Cancel every cut of a drive that has not gone out; how many. The caller has locked their fences."""
+    return run(
+        "UPDATE supply_order SET state = 'cancelled', reason = %s WHERE drive = %s AND state = ANY(%s::text[])",
+        reason,
+        drive,
+        list(UNSENT),
+    )
+
+
+@transaction_required
+def expire_waiting(*, drive: int) -> int:
+    """End the cuts of a drive that nobody has taken when its time is over; how many. Quarantined ones are cancelled."""
+    return run(
+        "UPDATE supply_order SET state = CASE state WHEN 'quarantined' THEN 'cancelled' ELSE 'expired' END,"
+        " reason = 'warrant_expired' WHERE id IN (SELECT id FROM supply_order WHERE drive = %s"
+        " AND state IN ('proposed', 'authorised', 'quarantined') ORDER BY id FOR UPDATE SKIP LOCKED)",
+        drive,
+    )
+
+
+@transaction_required
+def open_restore(
+    *, meter: str, connection: int, ground: str, cause: str, fence: int, at: datetime
+) -> int:
+    """Make a restore order, authorised at once, or return the one that is open for this meter already."""
+    made = value(
+        "INSERT INTO supply_order (meter, connection, kind, ground, state, cause, reason, fence, position, due_paise,"
+        " bills, notice_sha256, made_at, tries, sends)"
+        " VALUES (%s, %s, 'restore', %s, 'authorised', %s, '', %s, 0, 0, '', '', %s, 0, 0)"
+        " ON CONFLICT DO NOTHING RETURNING id",
+        meter,
+        connection,
+        ground,
+        cause,
+        fence,
+        at,
+    )
+    if made is None:
+        made = value(
+            "SELECT id FROM supply_order WHERE meter = %s AND kind = 'restore'"
+            " AND state IN ('proposed', 'authorised', 'claimed', 'sent', 'unknown', 'quarantined')",
+            meter,
+        )
+    return int(made)
+
+
+@transaction_required
+def take_outcomes(*, limit: int) -> list[Outcome]:
+    """Take up to `limit` results that nobody has handled, oldest first; another worker passes them by."""
+    rows = many(
+        'SELECT r.id, r."order", r.outcome, r.reason, r.at, r.business_at, o.kind, o.meter, o.connection, o.due_paise'
+        ' FROM supply_result r JOIN supply_order o ON o.id = r."order" WHERE r.handled_at IS NULL'
+        " ORDER BY r.id LIMIT %s FOR UPDATE OF r SKIP LOCKED",
+        limit,
+    )
+    return [Outcome(*row) for row in rows]
+
+
+@transaction_required
+def mark_handled(outcomes: Sequence[Outcome]) -> None:
+    """Note that these results were acted upon."""
+    run(
+        "UPDATE supply_result SET handled_at = clock_timestamp() WHERE id = ANY(%s::bigint[])",
+        [each.id for each in outcomes],
+    )

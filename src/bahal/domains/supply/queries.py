@@ -1,0 +1,200 @@
+"""Questions about supply: orders, drives, fences."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from bahal.domains.supply.errors import DriveUnknown, OrderUnknown
+from bahal.domains.supply.life import UNSENT
+from bahal.foundation.rows import many, one, value
+
+
+class Order(NamedTuple):
+    """An order as it stands."""
+
+    id: int
+    meter: str
+    connection: int
+    kind: str
+    ground: str
+    state: str
+    reason: str
+    cause: str
+    drive: int | None
+    due_paise: int
+    made_at: datetime
+    sent_at: datetime | None
+    confirmed_at: datetime | None
+
+
+class Drive(NamedTuple):
+    """A drive as it stands. `not_before` and `expires_at` are business time."""
+
+    id: int
+    warrant: UUID
+    office: int
+    name: str
+    state: str
+    orders: int
+    sum_paise: int
+    list_sha256: str
+    document: str
+    maker: str
+    checker: str | None
+    policy: str
+    not_before: datetime
+    expires_at: datetime
+    proposed_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+_ORDER = ", ".join(Order._fields)
+_DRIVE = ", ".join(Drive._fields)
+
+_UNDER_WAY = ("sent", "unknown", "confirmed", "field_task")
+_DEBT = ("nonpayment_s56", "prepaid")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A connection's living orders, the latest first: all but those that came to nothing."""
+
+    orders: Sequence[Order]
+
+    def unsent_cut(self) -> Order | None:
+        """The cut that has not gone out, if there is one."""
+        return next((order for order in self.orders if order.kind == "cut" and order.state in UNSENT), None)
+
+    def open_restore(self) -> Order | None:
+        """The restore that is under way, if there is one."""
+        return next(
+            (order for order in self.orders if order.kind == "restore" and order.state not in ("confirmed", "field_task")),
+            None,
+        )
+
+    def cut_for_other_ground(self) -> bool:
+        """Whether the supply was taken for another ground than a debt: money does not bring it back."""
+        latest = next((order for order in self.orders if order.state in _UNDER_WAY), None)
+        return latest is not None and latest.kind == "cut" and latest.ground not in _DEBT
+
+    def dark(self) -> Order | None:
+        """The cut for a debt that has, or may have, taken the supply and that no restore has undone since."""
+        for order in self.orders:
+            if order.kind == "restore":
+                return None
+            if order.state in _UNDER_WAY:
+                return order if order.ground in _DEBT else None
+        return None
+
+
+def find_order(*, order: int) -> Order:
+    """One order.
+
+    :raises OrderUnknown: no such one.
+    """
+    row = one(f"SELECT {_ORDER} FROM supply_order WHERE id = %s", order)
+    if row is None:
+        raise OrderUnknown(order=order)
+    return Order(*row)
+
+
+def standing_locked(*, connection: int) -> Standing:
+    """The living orders of a connection whose fence the caller has locked; the rows are locked too.
+
+    The interlock steps an order without the fence once it is sent, so the rows themselves must stand still.
+    """
+    rows = many(
+        f"SELECT {_ORDER} FROM supply_order WHERE connection = %s"  # noqa: S608
+        " AND state NOT IN ('cancelled', 'refused', 'expired') ORDER BY id DESC LIMIT 20 FOR UPDATE",
+        connection,
+    )
+    return Standing([Order(*row) for row in rows])
+
+
+def find_drive(*, drive: int) -> Drive:
+    """One drive.
+
+    :raises DriveUnknown: no such one.
+    """
+    row = one(f"SELECT {_DRIVE} FROM supply_drive WHERE id = %s", drive)
+    if row is None:
+        raise DriveUnknown(drive=drive)
+    return Drive(*row)
+
+
+def drive_locked(*, drive: int) -> Drive:
+    """One drive, its row locked until the transaction ends.
+
+    :raises DriveUnknown: no such one.
+    """
+    row = one(f"SELECT {_DRIVE} FROM supply_drive WHERE id = %s FOR UPDATE", drive)
+    if row is None:
+        raise DriveUnknown(drive=drive)
+    return Drive(*row)
+
+
+def latest_drive() -> int | None:
+    """The id of the latest drive, or None."""
+    found = value("SELECT max(id) FROM supply_drive")
+    return None if found is None else int(found)
+
+
+def unsent_connections(*, drive: int) -> list[int]:
+    """The connections of a drive whose cut has not gone out."""
+    rows = many(
+        "SELECT connection FROM supply_order WHERE drive = %s AND state = ANY(%s::text[])", drive, list(UNSENT)
+    )
+    return [row[0] for row in rows]
+
+
+def generations(*, connections: Iterable[int]) -> dict[int, tuple[int, str]]:
+    """The generation and desired state of each connection."""
+    rows = many(
+        "SELECT connection, generation, desired FROM supply_fence WHERE connection = ANY(%s::bigint[])",
+        list(connections),
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def connections_with_open_orders(*, connections: Iterable[int]) -> set[int]:
+    """Those of the connections that have an order under way."""
+    rows = many(
+        "SELECT DISTINCT connection FROM supply_order WHERE connection = ANY(%s::bigint[])"
+        " AND state IN ('proposed', 'authorised', 'claimed', 'sent', 'unknown', 'quarantined')",
+        list(connections),
+    )
+    return {row[0] for row in rows}
+
+
+def overtaken(*, orders: Iterable[int]) -> set[int]:
+    """Those of the orders that a later order for the same connection has undone, or is undoing.
+
+    A cut is overtaken by any later restore that lives; a restore only by a later cut that went out.
+    """
+    rows = many(
+        "SELECT o.id FROM supply_order o WHERE o.id = ANY(%s::bigint[]) AND EXISTS (SELECT FROM supply_order l"
+        " WHERE l.connection = o.connection AND l.id > o.id AND l.kind <> o.kind"
+        " AND (l.state IN ('sent', 'unknown', 'confirmed', 'field_task')"
+        " OR (l.kind = 'restore' AND l.state IN ('authorised', 'claimed', 'quarantined'))))",
+        list(orders),
+    )
+    return {row[0] for row in rows}
+
+
+def drive_of_warrant(*, warrant: str) -> int | None:
+    """The drive that a warrant was proposed for, or None."""
+    found = value("SELECT id FROM supply_drive WHERE warrant = %s", warrant)
+    return None if found is None else int(found)
+
+
+def drives_under_way() -> list[tuple[int, datetime, bool]]:
+    """Every drive that is not over: its id, its expiry (business time), and whether a cut of it is still open."""
+    rows = many(
+        "SELECT d.id, d.expires_at, EXISTS (SELECT FROM supply_order o WHERE o.drive = d.id AND o.state IN"
+        " ('proposed', 'authorised', 'claimed', 'sent', 'unknown', 'quarantined'))"
+        " FROM supply_drive d WHERE d.state IN ('proposed', 'authorised', 'running', 'paused') ORDER BY d.id"
+    )
+    return [(row[0], row[1], row[2]) for row in rows]

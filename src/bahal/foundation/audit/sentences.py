@@ -1,0 +1,138 @@
+"""The sentences of the audit: one template per act and language, filled from the entry's data when it is shown.
+
+A datum whose name ends in `paise` is shown in rupees. Every act that the code records has both sentences (a test finds
+each call and looks here), and no other act can be recorded.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from bahal.shared.errors import filled
+from bahal.shared.text import Language
+
+SENTENCES: Mapping[str, tuple[str, str]] = {
+    "network.registered": (
+        "{circle} वृत्त दर्ज: {offices} कार्यालय, {feeders} फीडर, {transformers} ट्रांसफार्मर, {connections} कनेक्शन।",
+        "Circle {circle} registered: {offices} offices, {feeders} feeders, {transformers} transformers, "
+        "{connections} connections.",
+    ),
+    "staff.enrolled": (
+        "अधिकारी {login} ({role}) दर्ज, हस्ताक्षर कुंजी {key}।",
+        "Officer {login} ({role}) enrolled with signing key {key}.",
+    ),
+    "policy.set": (
+        "वसूली नीति {version}, {effective_from} से लागू: न्यूनतम {minimum_paise}, सूचना {notice_clear_days} स्पष्ट दिन।",
+        "Recovery policy {version} in force from {effective_from}: minimum {minimum_paise}, notice of "
+        "{notice_clear_days} clear days.",
+    ),
+    "policy.no_cut_days": (
+        "{days} दिन विच्छेदन-रहित घोषित।",
+        "{days} days declared free of cuts.",
+    ),
+    "bill.posted": (
+        "{bills} बिल जारी, कुल {paise}; अग्रिम से {advance_paise} समायोजित।",
+        "{bills} bills posted, {paise} in all; {advance_paise} settled from advances.",
+    ),
+    "notice.served": (
+        "{paise} के लिए लिखित सूचना {issued_on} को जारी, {served_on} को तामील: {service}।",
+        "Written notice for {paise} issued on {issued_on}, served on {served_on}: {service}.",
+    ),
+    "meter.imported": (
+        "{loaded} मीटर आयात, {refused} पंक्तियाँ अस्वीकृत; कुंजियाँ इंटरलॉक {interlock_key} और हेड-एंड {headend_key} को सील।",
+        "{loaded} meters imported, {refused} rows refused; keys sealed to interlock {interlock_key} and head-end "
+        "{headend_key}.",
+    ),
+    "reminder.queued": (
+        "{day} को {messages} बकायादारों के लिए एसएमएस स्मरण तैयार, कुल बकाया {paise}।",
+        "Reminders by SMS queued for {messages} who still owe on {day}, {paise} in all.",
+    ),
+    "payment.taken": (
+        "{paise} प्राप्त ({channel}), रसीद {receipt}; शेष बकाया {due_paise}, अग्रिम {advance_paise}।",
+        "{paise} received ({channel}), receipt {receipt}; still due {due_paise}, advance {advance_paise}.",
+    ),
+    "supply.drive.proposed": (
+        "अभियान {drive} प्रस्तावित: {orders} कनेक्शन, {paise}, सूची {list_sha256}, नीति {policy}।",
+        "Drive {drive} proposed: {orders} connections, {paise}, list {list_sha256}, policy {policy}.",
+    ),
+    "supply.drive.signed": (
+        "अभियान {drive} पर दूसरा हस्ताक्षर; {orders} आदेश अधिकृत।",
+        "Drive {drive} signed by a second officer; {orders} orders authorised.",
+    ),
+    "supply.drive.run": ("अभियान {drive} चालू।", "Drive {drive} set running."),
+    "supply.drive.paused": ("अभियान {drive} रोका गया: {reason}।", "Drive {drive} paused: {reason}."),
+    "supply.drive.stopped": ("अभियान {drive} समाप्त किया गया: {reason}।", "Drive {drive} stopped: {reason}."),
+    "supply.drive.cancelled": (
+        "अभियान {drive} के {orders} अनभेजे आदेश रद्द: {reason}।",
+        "{orders} unsent orders of drive {drive} cancelled: {reason}.",
+    ),
+    "supply.drive.closed": (
+        "अभियान {drive} पूरा ({state}); {expired} आदेश समय निकलने से समाप्त।",
+        "Drive {drive} closed ({state}); {expired} orders expired unsent.",
+    ),
+    "supply.cut.cancelled": (
+        "विच्छेदन आदेश {order} रद्द: {reason} ({cause})।",
+        "Cut order {order} cancelled: {reason} ({cause}).",
+    ),
+    "supply.restore.ordered": (
+        "पुनर्संयोजन आदेश {order} दिया गया ({ground}): {cause}।",
+        "Restore order {order} made ({ground}): {cause}.",
+    ),
+    "supply.cut.confirmed": (
+        "विच्छेदन आदेश {order} पूरा: मीटर {meter} का रिले खुला पढ़ा गया।",
+        "Cut order {order} done: the relay of meter {meter} was read back open.",
+    ),
+    "supply.restore.confirmed": (
+        "पुनर्संयोजन आदेश {order} पूरा: मीटर {meter} का रिले बंद पढ़ा गया, बिजली बहाल।",
+        "Restore order {order} done: the relay of meter {meter} was read back closed, supply restored.",
+    ),
+    "supply.order.unknown": (
+        "आदेश {order} का परिणाम अज्ञात ({reason}): रिले फिर पढ़ा जाएगा।",
+        "The outcome of order {order} is unknown ({reason}): the relay will be read again.",
+    ),
+    "supply.order.field_task": (
+        "आदेश {order} दूर से पूरा नहीं हुआ ({reason}): लाइनमैन कार्य {task} खुला।",
+        "Order {order} could not be done from afar ({reason}): field task {task} opened.",
+    ),
+    "supply.order.ended": (
+        "आदेश {order} इंटरलॉक पर {outcome}: {reason}।",
+        "Order {order} ended as {outcome} at the interlock: {reason}.",
+    ),
+    "hold.placed": (
+        "रोक {hold} ({kind}) लगाई गई, प्रमाण: {evidence}; अवधि {expires_at} तक।",
+        "Hold {hold} ({kind}) placed, evidence: {evidence}; until {expires_at}.",
+    ),
+    "hold.lifted": ("रोक {hold} ({kind}) हटाई गई।", "Hold {hold} ({kind}) lifted."),
+    "fieldwork.withdrawn": (
+        "{tasks} लाइनमैन कार्य वापस: {cause}।",
+        "{tasks} field tasks withdrawn: {cause}.",
+    ),
+    "protection.alert": (
+        "मीटर {meter} पर चेतावनी: {kind}।",
+        "Alert on meter {meter}: {kind}.",
+    ),
+    "readings.asked": (
+        "{meters} मीटरों का पठन माँगा गया, रजिस्टर {register}।",
+        "Reads of {meters} meters asked for, register {register}.",
+    ),
+}
+
+
+def sentence(act: str, data: Mapping[str, Any], language: Language) -> str:
+    """What happened, for a person.
+
+    :raises KeyError: no such act, or its data lacks what the sentence names.
+    """
+    hindi, english = SENTENCES[act]
+    return filled(hindi if language == "hi" else english, {name: _read(name, datum) for name, datum in data.items()})
+
+
+def _read(name: str, datum: Any) -> Any:
+    """A datum as it was before JSON: instants and days are stored as ISO text."""
+    if datum is None:
+        return "—"
+    if isinstance(datum, str) and name.endswith("_at"):
+        return datetime.fromisoformat(datum)
+    if isinstance(datum, str) and name.endswith(("_on", "_from", "day")):
+        return date.fromisoformat(datum)
+    return datum

@@ -1,0 +1,63 @@
+"""Rows in and out of PostgreSQL by SQL, in few round trips: arrays by `unnest`, bulk by COPY.
+
+The business's own tables are written by the statements that the database's rules were written for, not by the ORM:
+a batch is one statement, a lock is visible in the text, and what a role may do decides the rest.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import connection
+from psycopg import sql
+
+Row = tuple[Any, ...]
+
+
+def many(statement: str, *params: object) -> list[Row]:
+    """All rows of a statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params or None)
+        return cursor.fetchall()
+
+
+def one(statement: str, *params: object) -> Row | None:
+    """The first row of a statement, or None."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params or None)
+        return cursor.fetchone()
+
+
+def value(statement: str, *params: object) -> Any:
+    """The first column of the first row of a statement, or None."""
+    row = one(statement, *params)
+    return None if row is None else row[0]
+
+
+def run(statement: str, *params: object) -> int:
+    """Run a statement; how many rows it touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params or None)
+        return int(cursor.rowcount)
+
+
+def copy(table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+    """COPY rows into a table; how many there were. The table's triggers and constraints see each of them."""
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    written = 0
+    with connection.cursor() as cursor, cursor.cursor.copy(statement) as stream:
+        for row in rows:
+            stream.write_row(row)
+            written += 1
+    return written
+
+
+def columns(rows: Sequence[Row]) -> list[list[Any]]:
+    """Rows turned into columns, as `unnest` takes them. There must be at least one row."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def next_ids(table: str, count: int) -> list[int]:
+    """`count` new ids of a table, in rising order: for rows that refer to one another in one batch."""
+    return [row[0] for row in many(f"SELECT nextval('{table}_id_seq') FROM generate_series(1, %s)", count)]  # noqa: S608

@@ -1,0 +1,1 @@
+"""SMS: the interface, a client over HTTP, and a centre that stands in for the operators'."""

@@ -1,0 +1,82 @@
+"""What the interlock found becomes known: the desired state, a message to the consumer, a task for a lineman.
+
+The relay was read back before the result was written; this journey only draws the consequences, in batches that
+several workers take side by side. A result is handled in the commit that draws its consequences, or not at all.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from django.db import connection as database
+
+from bahal.domains.consumers.queries import Contact, contacts
+from bahal.domains.fieldwork.operations import NewTask, open_tasks
+from bahal.domains.notices.operations import NewMessage, queue_messages
+from bahal.domains.notices.templates import template
+from bahal.domains.supply.operations import Outcome, desire, mark_handled, take_outcomes
+from bahal.domains.supply.queries import overtaken
+from bahal.foundation.audit.operations import Act, record_many
+from bahal.foundation.transactions import transaction
+from bahal.shared.clock import day_in_india
+from bahal.shared.crash import crash_point
+from bahal.shared.locks import lock_supply
+from bahal.shared.money import rupees
+from bahal.shared.text import INDIA
+
+BATCH = 200
+
+
+def confirm_relay(*, at: datetime, business_at: datetime, limit: int = BATCH) -> int:
+    """Handle up to `limit` results; how many there were. A cut that a restore has overtaken is not announced.
+
+    :raises SupplyBusy: another act on one of the connections did not end in time; nothing was handled.
+    """
+    with transaction():
+        outcomes = take_outcomes(limit=limit)
+        if not outcomes:
+            return 0
+        confirmed = [each for each in outcomes if each.outcome == "confirmed"]
+        with database.cursor() as cursor:
+            lock_supply(cursor, [each.connection for each in confirmed])
+        undone = overtaken(orders=[each.order for each in confirmed])
+        standing = [each for each in confirmed if each.order not in undone]
+        desire([each.connection for each in standing if each.kind == "cut"], "off")
+        desire([each.connection for each in standing if each.kind == "restore"], "on")
+        told = contacts(connections=[each.connection for each in standing])
+        messages = [_message(each, told[each.connection]) for each in standing if each.connection in told]
+        queue_messages(messages, business_on=day_in_india(business_at), at=at)
+        lost = [each for each in outcomes if each.outcome == "field_task"]
+        tasks = open_tasks([NewTask(each.connection, each.meter, each.order, each.reason) for each in lost], at=at)
+        record_many(_acts(outcomes, tasks), actor="interlock", at=at, business_at=business_at)
+        mark_handled(outcomes)
+        crash_point("worker.results_handled_before_commit")
+    return len(outcomes)
+
+
+def _message(outcome: Outcome, contact: Contact) -> NewMessage:
+    kind = "cut" if outcome.kind == "cut" else "restored"
+    wanted = template(kind, contact.language)
+    consumer = str(outcome.connection)
+    if kind == "cut":
+        text = wanted.filled(consumer=consumer, amount=rupees(outcome.due_paise))
+    else:
+        text = wanted.filled(consumer=consumer, time=f"{outcome.business_at.astimezone(INDIA):%H:%M}")
+    return NewMessage(outcome.connection, kind, contact.phone, wanted.id, text, outcome.order)
+
+
+def _acts(outcomes: Sequence[Outcome], tasks: Mapping[int, int]) -> list[Act]:
+    acts = []
+    for each in outcomes:
+        data = {"order": each.order, "meter": each.meter, "reason": each.reason, "result": each.id}
+        if each.outcome == "confirmed":
+            act = f"supply.{each.kind}.confirmed"
+        elif each.outcome == "unknown":
+            act = "supply.order.unknown"
+        elif each.outcome == "field_task":
+            act = "supply.order.field_task"
+            data["task"] = tasks[each.order]
+        else:
+            act = "supply.order.ended"
+            data["outcome"] = each.outcome
+        acts.append(Act(act, f"order {each.order}", each.connection, data))
+    return acts

@@ -1,0 +1,171 @@
+"""Meters come in from a manufacturer's file, their keys sealed on the way: relay keys to the interlock, reading keys to
+the head-end. Nothing of this process can open them again, and neither room gets the other's.
+"""
+
+import json
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from bahal.domains.meters.errors import ConnectionTaken, MeterKnown, MeterWithoutConnection, SystemTitleKnown
+from bahal.domains.meters.operations import NewMeter, add_meters
+from bahal.domains.meters.queries import connections_of, meters_on
+from bahal.domains.network.queries import existing
+from bahal.foundation.audit.operations import record
+from bahal.foundation.rows import copy, many, run, value
+from bahal.foundation.transactions import transaction
+from bahal.journeys.meter_rows import BadRow, MeterRow, read_rows
+from bahal.shared.clock import day_in_india
+from bahal.shared.errors import Refusal
+from bahal.shared.locks import ConnectionUnknown
+from bahal.shared.sealing import Sealer, fingerprint
+
+BATCH = 5000
+
+_IMPORTS = 0x0BA4A2
+_INTERLOCK_KEYS = ("us_ek", "us_ak", "us_hls")
+_HEADEND_KEYS = ("mr_lls", "mr_ek", "push_ek")
+
+
+def import_meters(
+    *,
+    rows: Iterable[str],
+    interlock_public: bytes,
+    headend_public: bytes,
+    actor: str,
+    at: datetime,
+    business_at: datetime,
+) -> dict[str, Any]:
+    """Import the meters of a CSV file, given as its lines; what was loaded and, by line, what was refused and why.
+
+    A meter without the column `connection` must have been put on its connection before. One bad row does not stop the
+    rest; a repeated file loads nothing twice.
+
+    :raises MeterFileMalformed: the first line lacks columns; nothing was loaded.
+    """
+    interlock, headend = Sealer(interlock_public), Sealer(headend_public)
+    import_id = uuid.uuid4()
+    refused: list[BadRow] = []
+    loaded = 0
+    with transaction():
+        value("SELECT pg_advisory_xact_lock(%s)", _IMPORTS)  # two imports at once would not see one another's meters
+        for room, sealer in (("interlock", interlock), ("headend", headend)):
+            run(f"INSERT INTO {room}_import (id, ephemeral_public) VALUES (%s, %s)", import_id, sealer.ephemeral_public)  # noqa: S608
+        seen: set[object] = set()
+        for batch in _batches(read_rows(rows)):
+            good = [each for each in batch if isinstance(each, MeterRow)]
+            refused += [each for each in batch if isinstance(each, BadRow)]
+            placed, bad = _placed(good, seen)
+            refused += bad
+            _store(placed, interlock, headend, import_id, business_at)
+            loaded += len(placed)
+        data = {
+            "loaded": loaded,
+            "refused": len(refused),
+            "interlock_key": fingerprint(interlock_public),
+            "headend_key": fingerprint(headend_public),
+        }
+        subject = f"import {import_id}"
+        record(actor=actor, act="meter.imported", subject=subject, data=data, at=at, business_at=business_at)
+    refused.sort(key=lambda each: each.line)
+    return {"import": str(import_id), "loaded": loaded, "refused": [each.as_json() for each in refused]}
+
+
+def _batches(rows: Iterator[MeterRow | BadRow]) -> Iterator[list[MeterRow | BadRow]]:
+    batch: list[MeterRow | BadRow] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _placed(good: Sequence[MeterRow], seen: set[object]) -> tuple[list[tuple[MeterRow, int, bool]], list[BadRow]]:
+    """Good rows with their connection and whether the meter is new on it; and those that cannot be placed."""
+    serials = [each.meter for each in good]
+    known = {row[0] for row in many("SELECT meter FROM interlock_meter WHERE meter = ANY(%s::text[])", serials)}
+    titles = {
+        bytes(row[0])
+        for row in many(
+            "SELECT system_title FROM headend_meter WHERE system_title = ANY(%s::bytea[])",
+            [each.system_title for each in good],
+        )
+    }
+    hanging = connections_of(meters=serials)
+    wanted = [each.connection for each in good if each.connection is not None]
+    there, real = meters_on(connections=wanted), existing(connections=wanted)
+    placed, bad = [], []
+    for row in good:
+        connection = row.connection if row.connection is not None else hanging.get(row.meter)
+        refusal: Refusal | None = None
+        if row.meter in known or row.meter in seen:
+            refusal = MeterKnown(meter=row.meter)
+        elif row.system_title in titles or row.system_title in seen:
+            refusal = SystemTitleKnown(system_title=row.system_title.hex())
+        elif connection is None:
+            refusal = MeterWithoutConnection(meter=row.meter)
+        elif row.connection is not None:
+            refusal = _misplaced(row, row.connection, hanging, there, real, seen)
+        if refusal is not None or connection is None:
+            bad.append(BadRow(row.line, refusal or MeterWithoutConnection(meter=row.meter)))
+            continue
+        seen.update((row.meter, row.system_title, connection))
+        placed.append((row, connection, row.meter not in hanging))
+    return placed, bad
+
+
+def _misplaced(
+    row: MeterRow,
+    connection: int,
+    hanging: Mapping[str, int],
+    there: Mapping[int, str],
+    real: set[int],
+    seen: set[object],
+) -> Refusal | None:
+    if connection not in real:
+        return ConnectionUnknown(connection=connection)
+    if hanging.get(row.meter, connection) != connection:
+        return ConnectionTaken(meter=row.meter, connection=connection, there=f"connection {hanging[row.meter]}")
+    if there.get(connection, row.meter) != row.meter:
+        return ConnectionTaken(meter=row.meter, connection=connection, there=f"meter {there[connection]}")
+    if connection in seen:
+        return ConnectionTaken(meter=row.meter, connection=connection, there="an earlier line")
+    return None
+
+
+def _store(
+    placed: Sequence[tuple[MeterRow, int, bool]],
+    interlock: Sealer,
+    headend: Sealer,
+    import_id: uuid.UUID,
+    business_at: datetime,
+) -> None:
+    installed_on = day_in_india(business_at)
+    add_meters(
+        NewMeter(row.meter, row.make, row.phase, connection, installed_on) for row, connection, new in placed if new
+    )
+    copy(
+        "interlock_meter",
+        ("meter", "connection", "make", "system_title", "host", "port", "cell", "phase", "import", "sealed"),
+        (
+            (row.meter, connection, row.make, row.system_title, row.host, row.port, row.cell, row.phase, import_id, sealed)
+            for row, connection, _ in placed
+            for sealed in [_sealed(interlock, row, _INTERLOCK_KEYS)]
+        ),
+    )
+    copy(
+        "headend_meter",
+        ("meter", "make", "system_title", "host", "port", "cell", "import", "sealed"),
+        (
+            (row.meter, row.make, row.system_title, row.host, row.port, row.cell, import_id, sealed)
+            for row, _, _ in placed
+            for sealed in [_sealed(headend, row, _HEADEND_KEYS)]
+        ),
+    )
+
+
+def _sealed(sealer: Sealer, row: MeterRow, names: tuple[str, ...]) -> bytes:
+    return sealer.seal(row.meter, json.dumps({name: row.keys[name] for name in names}).encode())

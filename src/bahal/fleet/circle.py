@@ -40,6 +40,19 @@ class Stats:
     errors: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
 
+    def figures(self) -> dict[str, int | dict[str, int]]:
+        """All of it, for a JSON answer."""
+        return {
+            "connections": self.connections,
+            "refused_connections": self.refused_connections,
+            "frames": self.frames,
+            "movements": self.movements,
+            "alerts_sent": self.alerts_sent,
+            "alerts_lost": self.alerts_lost,
+            "errors": dict(self.errors),
+            "refusals": dict(self.refusals),
+        }
+
 
 class AlreadyConnected(Exception):
     """A relay that is closed cannot be closed by force.

@@ -8,7 +8,6 @@ import asyncio
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -105,4 +104,4 @@ class AdminDoor:
         return {"off": off, "on": len(self._circle.columns) - off}
 
     def _stats(self) -> dict[str, Any]:
-        return {"meters": len(self._circle.columns), "open": len(self._links.open)} | asdict(self._circle.stats)
+        return {"meters": len(self._circle.columns), "open": len(self._links.open)} | self._circle.stats.figures()

@@ -7,7 +7,6 @@ connection needs it. What only few meters ever have (dark periods, events, setti
 import struct
 from array import array
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
@@ -66,7 +65,7 @@ class MeterColumns:
         self.makes: list[tuple[Make | None, Quirks]] = []
         self.master_keys: dict[int, bytes] = {}
         self.dark: dict[int, list[Dark]] = {}
-        self.events: dict[int, deque[tuple[int, int]]] = {}
+        self.events: dict[int, list[tuple[int, int]]] = {}
         self.settings: dict[tuple[int, str], int | bytes] = {}
         self._makes: dict[str, int] = {}
         addresses = array("I")
@@ -152,5 +151,7 @@ class MeterColumns:
         """Note an event; the latest `EVENTS_KEPT` of a meter are kept."""
         kept = self.events.get(row)
         if kept is None:
-            kept = self.events[row] = deque(maxlen=EVENTS_KEPT)
+            kept = self.events[row] = []
         kept.append((moment, event))
+        if len(kept) > EVENTS_KEPT:
+            del kept[0]

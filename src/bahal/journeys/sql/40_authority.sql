@@ -23,7 +23,8 @@ RETURNS TABLE (
     held text, policy text, minimum_paise bigint
 ) LANGUAGE sql STABLE AS $$
     WITH rule AS MATERIALIZED (
-        SELECT r.*, (p_at AT TIME ZONE 'Asia/Kolkata')::date AS day FROM authority_policy(p_at) r
+        SELECT r.*, clock.day, (clock.day - make_interval(months => r.stale_after_months))::date AS stale_on
+        FROM authority_policy(p_at) r, (SELECT (p_at AT TIME ZONE 'Asia/Kolkata')::date AS day) AS clock
     ), wanted AS MATERIALIZED (
         SELECT w.connection, rule.* FROM unnest(p_connections) AS w (connection), rule
     )
@@ -51,15 +52,18 @@ RETURNS TABLE (
                    coalesce(sum(bill.paise) OVER (
                        ORDER BY bill.issued_on DESC, bill.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                    ), 0) AS newer,
-                   bill.issued_on <= w.day - make_interval(months => w.stale_after_months) AS stale,
+                   bill.issued_on <= w.stale_on AS stale,
                    bill.due_on < w.day AND NOT bill.estimated AND NOT bill.disputed AND NOT bill.supplementary
-                       AND bill.issued_on > w.day - make_interval(months => w.stale_after_months) AS ripe,
-                   EXISTS (
-                       SELECT FROM notices_noticedbill nb JOIN notices_writtennotice n ON n.id = nb.notice
-                       WHERE nb.bill = bill.id AND n.connection = w.connection AND n.issued_on > bill.due_on
-                         AND n.served_on IS NOT NULL AND w.day - n.served_on - 1 >= w.notice_clear_days
-                   ) AS served
-            FROM billing_bill bill WHERE bill.connection = w.connection
+                       AND bill.issued_on > w.stale_on AS ripe,
+                   coalesce(named.noticed_on > bill.due_on, false) AS served
+            FROM billing_bill bill
+            LEFT JOIN (
+                SELECT nb.bill, max(n.issued_on) AS noticed_on
+                FROM notices_writtennotice n JOIN notices_noticedbill nb ON nb.notice = n.id
+                WHERE n.connection = w.connection AND w.day - n.served_on - 1 >= w.notice_clear_days
+                GROUP BY nb.bill
+            ) AS named ON named.bill = bill.id
+            WHERE bill.connection = w.connection
         ) AS b
     ) AS bills
     LEFT JOIN LATERAL (

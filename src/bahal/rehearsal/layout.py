@@ -80,7 +80,7 @@ class Layout(NamedTuple):
 
 def lay(*, seed: int, consumers: int, meters: Sequence[Mapping[str, str]], monday: date) -> Layout:
     """Lay `consumers` connections over the centres by their weight; the n-th connection gets the n-th meter's row."""
-    offices, centres, division_of = _offices()
+    offices, centres, division_of = circle_offices()
     chance = chance_for(seed, "layout")
     people = chance_for(seed, "people")
     weights = [centre.weight for _, centre, _ in centres]
@@ -132,7 +132,8 @@ def shares(total: int, weights: Sequence[int], *, least: int) -> list[int]:
     return parts
 
 
-def _offices() -> tuple[list[Office], list[tuple[int, Centre, int]], dict[int, int]]:
+def circle_offices() -> tuple[list[Office], list[tuple[int, Centre, int]], dict[int, int]]:
+    """The offices, parents first; each centre's id, place and sub-division; the division of each centre."""
     offices = [Office(REGION, "region", *REGION_NAME, None), Office(CIRCLE, "circle", *CIRCLE_NAME, REGION)]
     centres: list[tuple[int, Centre, int]] = []
     division_of: dict[int, int] = {}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -28,11 +28,11 @@ _LINES_A_WRITE = 2_000
 _CHANNEL = "counter"
 _SERVICE = "registered post, acknowledged"
 _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-_SEEDED_TABLES = """
-    offices_office network_feeder network_transformer network_connection consumers_consumer meters_meter supply_fence
-    billing_bill ledger_transaction ledger_posting payments_payment notices_writtennotice notices_noticedbill
-    arrears_hold
-"""
+SEEDED_TABLES = (
+    "offices_office", "network_feeder", "network_transformer", "network_connection", "consumers_consumer",
+    "meters_meter", "supply_fence", "billing_bill", "ledger_transaction", "ledger_posting", "payments_payment",
+    "notices_writtennotice", "notices_noticedbill", "notices_message", "arrears_hold",
+)  # fmt: skip
 
 
 class CircleThere(Refusal):
@@ -96,7 +96,7 @@ def seed_circle(
 def analyse(owner: "psycopg.Connection[Any]") -> None:
     """Let the planner know the seeded tables. `owner` is the tables' owner's connection; the business role may not."""
     with owner.transaction():
-        owner.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(map(sql.Identifier, _SEEDED_TABLES.split()))))
+        owner.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(map(sql.Identifier, SEEDED_TABLES))))
 
 
 def copy_rows(cursor: "psycopg.Cursor[Any]", table: str, columns: str, rows: Rows) -> int:
@@ -110,6 +110,13 @@ def copy_rows(cursor: "psycopg.Cursor[Any]", table: str, columns: str, rows: Row
             copy.write("\n".join(lines) + "\n")
             written += len(lines)
     return written
+
+
+def write_calendar(cursor: "psycopg.Cursor[Any]", monday: date) -> tuple[int, int]:
+    """Write the days without cuts and the policy; returns how many rows of each."""
+    days = copy_rows(cursor, "arrears_nocutday", "day reason reason_hi", no_cut_days(monday))
+    policy = asdict(POLICY)
+    return days, copy_rows(cursor, "arrears_policy", " ".join(policy), [tuple(policy.values())])
 
 
 def next_ids(cursor: "psycopg.Cursor[Any]", table: str, count: int) -> list[int]:
@@ -234,9 +241,7 @@ def _authority(
             for o, password in staff
         ),
     )
-    put("arrears_nocutday", "day reason reason_hi", no_cut_days(circle.monday))
-    policy = asdict(POLICY)
-    put("arrears_policy", " ".join(policy), [tuple(policy.values())])
+    seeded.rows["arrears_nocutday"], seeded.rows["arrears_policy"] = write_calendar(cursor, circle.monday)
 
 
 def _text(value: object) -> str:

@@ -10,7 +10,9 @@ import typer
 
 from bahal.entry import answering
 from bahal.entry.business import enter
+from bahal.shared.errors import REFUSED
 from bahal.shared.home import Home
+from bahal.shared.text import language_of
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as one JSON object.")]
 
@@ -28,7 +30,7 @@ def import_file(
     as_json: AsJson = False,
 ) -> None:
     """Import meters from CSV; their keys are sealed to the interlock and the head-end at once. Bad rows are named."""
-    enter()
+    clock = enter()
     from bahal.journeys.import_meters import import_meters
 
     home = Home.of()
@@ -38,15 +40,19 @@ def import_file(
             interlock_public=bytes.fromhex((home.path / "interlock" / "sealing.pub").read_text()),
             headend_public=bytes.fromhex((home.path / "headend" / "sealing.pub").read_text()),
             actor=actor,
+            at=clock.wall(),
+            business_at=clock.now(),
         )
     if as_json:
-        typer.echo(json.dumps(done, ensure_ascii=False, default=str))
-        return
-    for bad in done["refused"]:
-        typer.echo(f"{file}:{bad['line']}: {bad['en']}", err=True)
-    answering.answer(
-        {"file": str(file), "loaded": done["loaded"], "refused": len(done["refused"])},
-        as_json=False,
-        hi="{file}: {loaded} मीटर जुड़े, {refused} पंक्तियाँ छोड़ी गईं",
-        en="{file}: {loaded} meters imported, {refused} rows refused",
-    )
+        typer.echo(json.dumps(done.as_json(), ensure_ascii=False))
+    else:
+        for bad in done.refused:
+            typer.echo(f"{file}:{bad.line}: {bad.refusal.text(language_of())}", err=True)
+        answering.answer(
+            {"file": str(file), "loaded": done.loaded, "refused": len(done.refused)},
+            as_json=False,
+            hi="{file}: {loaded} मीटर जुड़े, {refused} पंक्तियाँ छोड़ी गईं",
+            en="{file}: {loaded} meters imported, {refused} rows refused",
+        )
+    if done.refused and not done.loaded:
+        raise typer.Exit(REFUSED)

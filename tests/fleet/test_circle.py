@@ -292,6 +292,9 @@ def test_a_silent_connection_ends_at_its_deadline(circle: Circle) -> None:
         links = Links(circle, idle_deadline=120)
         link, wire = MeterLink(links), Wire("127.16.0.1")
         link.connection_made(wire)
+        heard_at = link.heard_at
+        link.data_received(b"\x00\x01")
+        assert link.heard_at == heard_at
         links.close_idle(link.heard_at + 119)
         before = wire.ended
         links.close_idle(link.heard_at + 121)

@@ -1,6 +1,7 @@
 """One TCP connection to a meter: a protocol object between the socket and a `ServerAssociation`."""
 
 import asyncio
+import socket
 from typing import Final, cast
 
 from bahal.dlms import india
@@ -73,7 +74,7 @@ class MeterLink(asyncio.Protocol):
         sockname = transport.get_extra_info("sockname")
         row = None
         if sockname is not None:
-            address = int.from_bytes(bytes(int(part) for part in sockname[0].split(".")), "big")
+            address = int.from_bytes(socket.inet_aton(sockname[0]), "big")
             if address >> 24 == _LOOPBACK_NETWORK:
                 row = self._circle.columns.at_address(address)
         if row is None:
@@ -87,7 +88,6 @@ class MeterLink(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer at once or after the link's delay; an error ends the connection, never the process."""
-        self.heard_at = self._loop.time()
         association = self._association
         stats = self._circle.stats
         try:
@@ -101,6 +101,8 @@ class MeterLink(asyncio.Protocol):
             self._count_refusals(association)
         if not reply:
             return
+        # Only a whole request counts as being heard from: bytes that drip in do not put the deadline off.
+        self.heard_at = self._loop.time()
         stats.frames += 1
         if self._delay:
             self._waiting += 1

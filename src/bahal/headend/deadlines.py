@@ -33,6 +33,9 @@ class Deadlines:
         self._tick_s = tick_s
         self._buckets: dict[int, set[Timed]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self.lag = 0.0
+        """How late the last tick came, in seconds: what a busy loop makes everybody wait."""
         self._seen = self._tick_of(loop.time())
 
     def watch(self, timed: Timed) -> None:
@@ -41,7 +44,7 @@ class Deadlines:
         self._buckets.setdefault(timed.bucket, set()).add(timed)
         if self._timer is None:
             self._seen = max(self._seen, self._tick_of(self._loop.time()) - 1)
-            self._timer = self._loop.call_later(self._tick_s, self._pass)
+            self._set_timer()
 
     def forget(self, timed: Timed) -> None:
         """No longer watch it; harmless if it is not watched."""
@@ -57,6 +60,7 @@ class Deadlines:
     def _pass(self) -> None:
         self._timer = None
         now = self._loop.time()
+        self.lag = max(0.0, now - self._timer_at)
         before, self._seen = self._seen, self._tick_of(now)
         for tick in range(before + 1, self._seen + 1):
             for timed in self._buckets.pop(tick, ()):
@@ -64,5 +68,11 @@ class Deadlines:
                     timed.expire()
                 else:
                     self.watch(timed)
-        if self._buckets and self._timer is None:
-            self._timer = self._loop.call_later(self._tick_s, self._pass)
+        if not self._buckets:
+            self.lag = 0.0
+        elif self._timer is None:
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        self._timer_at = self._loop.time() + self._tick_s
+        self._timer = self._loop.call_at(self._timer_at, self._pass)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from abc import ABC, abstractmethod
-from typing import Final
+from typing import Final, cast
 
 from bahal.dlms.association.client import ClientAssociation
 from bahal.dlms.association.events import Event, Notification
@@ -174,13 +174,14 @@ class Session(asyncio.Protocol, ABC):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Connected: open the association."""
-        assert isinstance(transport, asyncio.Transport)
+        # uvloop's transports are none of asyncio's classes.
+        made = cast(asyncio.Transport, transport)
         self._connecting = None
         if self._over:
-            transport.abort()
+            made.abort()
             return
-        self._transport = transport
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._transport = made
+        made.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             self.say(self.association.open())
         except DlmsError as error:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import errno
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -30,9 +30,10 @@ class StatusPage(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for a request, not for long."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._timer = asyncio.get_running_loop().call_later(REQUEST_S, transport.abort)
+        # uvloop's transports are none of asyncio's classes.
+        made = cast(asyncio.Transport, transport)
+        self._transport = made
+        self._timer = asyncio.get_running_loop().call_later(REQUEST_S, made.abort)
 
     def data_received(self, data: bytes) -> None:
         """Collect the head of a request."""

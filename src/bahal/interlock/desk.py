@@ -29,7 +29,9 @@ from bahal.shared.clock import Clock
 from bahal.shared.crash import crash_point
 from bahal.shared.sealing import SealBroken
 
-CLAIM_AT_MOST: Final = 1000
+CLAIM_AT_MOST: Final = 400
+_BUSY_S: Final = 0.05
+"""A loop that runs so late has enough to do: more sessions would only make everybody's replies older."""
 _BREATH_S: Final = 0.01
 """Between two rounds that no bell asked for: results come hundreds of times a second."""
 
@@ -145,7 +147,9 @@ class InterlockDesk:
                     break
         if self._cuts_due and not self._stop_asked:
             room = min(CLAIM_AT_MOST, self.pacing.room(Service.CUT))
-            if room >= min(self._worth, CLAIM_AT_MOST):
+            if self._links.deadlines.lag > _BUSY_S:
+                self._links.loop.call_later(_BUSY_S, self._wake.set)
+            elif room >= self._worth:
                 # A full claim means that there is more; the room that comes free asks for it.
                 self._cuts_due = await self._claim(CUT, room) == room
                 if self._cuts_due and self.pacing.room(Service.CUT) >= self._worth:

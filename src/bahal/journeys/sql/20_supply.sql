@@ -31,15 +31,18 @@ BEGIN
         RAISE EXCEPTION 'order %: % may not take it from % to %', NEW.id, session_user, before, NEW.state
             USING ERRCODE = 'BH011';
     END IF;
-    IF NEW.kind = 'cut' THEN
-        IF before = 'new' AND NEW.state <> 'proposed' THEN
+    -- Nested, so that the queries run only for the steps that they are about: a drive takes four steps an order.
+    IF NEW.kind = 'cut' AND before = 'new' THEN
+        IF NEW.state <> 'proposed' THEN
             RAISE EXCEPTION 'a cut begins as a proposal' USING ERRCODE = 'BH012';
         END IF;
-        IF before = 'new' AND EXISTS (SELECT FROM supply_order o WHERE o.meter = NEW.meter AND o.kind = 'restore'
-                AND o.state IN ('proposed', 'authorised', 'claimed', 'sent', 'unknown', 'quarantined')) THEN
+        IF EXISTS (SELECT FROM supply_order o WHERE o.meter = NEW.meter AND o.kind = 'restore'
+                   AND o.state IN ('proposed', 'authorised', 'claimed', 'sent', 'unknown', 'quarantined')) THEN
             RAISE EXCEPTION 'no cut opens while a restore is open for meter %', NEW.meter USING ERRCODE = 'BH013';
         END IF;
-        IF NEW.state = 'authorised' AND before = 'proposed' AND NOT EXISTS (
+    END IF;
+    IF NEW.kind = 'cut' AND before = 'proposed' AND NEW.state = 'authorised' THEN
+        IF NOT EXISTS (
             SELECT FROM supply_drive d WHERE d.id = NEW.drive AND d.checker IS NOT NULL AND d.checker <> d.maker
                 AND d.checker_signature IS NOT NULL AND d.checker_signature <> d.maker_signature) THEN
             RAISE EXCEPTION 'drive % lacks two signatures of two officers', NEW.drive USING ERRCODE = 'BH014';

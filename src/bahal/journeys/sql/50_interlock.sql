@@ -275,10 +275,14 @@ CREATE FUNCTION interlock_results(
                                         p_counters, p_meter_counters, p_retry)
             AS g (id, token, state, reason, before, after, control, mode, counter, meter_counter, retry)
         JOIN supply_order o ON o.id = g.id
+    ), held AS MATERIALIZED (
+        -- Read first and judged afterwards: the planner takes a lease holder to be rare and would look for him in all meters.
+        SELECT g.id, g.token, g.meter, g.meter_counter, m.lease_token, m.lease_holder
+        FROM given g JOIN interlock_meter m ON m.meter = g.meter FOR UPDATE OF m
     ), freed AS (
         UPDATE interlock_meter m SET lease_until = '-infinity', lease_holder = NULL,
-               meter_counter = greatest(m.meter_counter, g.meter_counter)
-        FROM given g WHERE m.meter = g.meter AND m.lease_token = g.token AND m.lease_holder = p_worker RETURNING g.id
+               meter_counter = greatest(m.meter_counter, h.meter_counter)
+        FROM held h WHERE m.meter = h.meter AND h.lease_token = h.token AND h.lease_holder = p_worker RETURNING h.id
     ), stepped AS (
         UPDATE supply_order o SET
                state = CASE WHEN g.state <> 'back' THEN g.state WHEN o.state = 'claimed' THEN 'authorised' ELSE 'unknown' END,

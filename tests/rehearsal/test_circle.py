@@ -17,6 +17,7 @@ from bahal.rehearsal.circle import (
     TooFewRupees,
     TooManyPayers,
     build_circle,
+    check_wishes,
 )
 from bahal.rehearsal.layout import shares
 from bahal.rehearsal.names import COMMUNITIES
@@ -226,6 +227,9 @@ def test_numbers_that_do_not_go_together_are_refused_with_one_sentence(asked, re
     with pytest.raises(refusal) as refused:
         circle(**asked)
     assert refused.value.exit_code == USAGE
+    wishes = {"consumers": 3000, "defaulters": 137, "payers": 41, "rupees": 512_345, "race": 0, "monday": MONDAY}
+    with pytest.raises(refusal):
+        check_wishes(**wishes | asked)
     for language in ("hi", "en"):
         assert refused.value.text(language).count("\n") == 0
 

@@ -7,8 +7,10 @@ import pytest
 from django.contrib.auth.hashers import check_password
 
 from bahal.interlock.config import load_officers
+from bahal.journeys.eligibility import who_may_be_cut
 from bahal.rehearsal import almanac, dues
 from bahal.rehearsal.circle import Circle, build_circle
+from bahal.rehearsal.layout import CIRCLE
 from bahal.rehearsal.officers import enrol, prepare_officers, read_key
 from bahal.rehearsal.seeding import CircleThere, Seeded, analyse, copy_rows, seed_circle
 from bahal.shared.home import read_json
@@ -25,6 +27,7 @@ EXPECTED = {
     dues.STALE: "due_below_minimum",
     dues.NOT_SERVED: "notice_not_served",
     dues.SERVED_LATE: "notice_not_served",
+    dues.PART_3: "no_relay",
 }
 
 
@@ -136,6 +139,28 @@ def test_exactly_the_defaulters_may_be_cut_once_the_reminders_are_delivered(data
             assert after[dropout.connection][0] == "due_below_minimum"
         phases = dict(app.execute("SELECT connection, phase FROM meters_meter WHERE phase <> 1").fetchall())
         assert phases == dict.fromkeys(part_3, 3)
+
+
+def test_the_journey_lists_exactly_the_defaulters_and_says_why_not_the_others(database, judged):
+    with database.connect("app", autocommit=False) as app:
+        seed_circle(app, judged)
+    due = judged.due_paise()
+    with database.connect("app") as app:
+        deliver_reminders(app, [number for number, paise in due.items() if paise > almanac.POLICY.minimum_paise])
+        for dropout in judged.dropouts:
+            pay(app, dropout.connection, dropout.paise)
+    found = who_may_be_cut(circle=CIRCLE, business_at=TEN_ON_MONDAY)
+
+    assert tuple(line.connection for line in found.lines) == judged.defaulters
+    assert found.sum_paise == sum(due[number] for number in judged.defaulters)
+    meter_of = {each.number: each.meter for each in judged.connections}
+    notice_of = {each.connection: each for each in judged.notices}
+    for line in found.lines:
+        assert line.meter == meter_of[line.connection]
+        assert line.paise == due[line.connection]
+        assert line.bills == ",".join(sorted(notice_of[line.connection].bills))
+        assert line.notice_sha256 == notice_of[line.connection].sha256
+    assert found.left_out == {each.connection: EXPECTED[each.why] for each in judged.protected}
 
 
 def test_the_window_is_open_on_the_monday_from_ten_to_two_only(database, seeded):

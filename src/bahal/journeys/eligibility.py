@@ -12,6 +12,9 @@ from bahal.domains.supply.queries import connections_with_open_orders
 from bahal.foundation.rows import many
 from bahal.shared.warrant import Line, list_sha256
 
+PART_3_PHASE = 3
+"""Meters of CT and PT connections (IS 15959 Part 3) have no relay: they are never proposed for a remote cut."""
+
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
@@ -57,6 +60,7 @@ class Eligible:
 class _Candidate:
     connection: int
     meter: str | None
+    phase: int | None
     generation: int | None
     desired: str | None
 
@@ -101,6 +105,8 @@ def who_may_be_cut(*, circle: int, business_at: datetime) -> Eligible:
 def _otherwise(candidate: _Candidate, busy: set[int]) -> str:
     if candidate.meter is None or candidate.generation is None:
         return "no_meter"
+    if candidate.phase == PART_3_PHASE:
+        return "no_relay"
     if candidate.connection in busy:
         return "order_open"
     if candidate.desired == "off":
@@ -111,7 +117,7 @@ def _otherwise(candidate: _Candidate, busy: set[int]) -> str:
 def _candidates(circle: int, minimum_paise: int) -> tuple[int, int, list[_Candidate]]:
     """How many connections the circle has, how many owe anything, and those that owe more than the minimum."""
     rows = many(
-        "SELECT c.id, m.serial, f.generation, f.desired, owed.paise FROM offices_office division"
+        "SELECT c.id, m.serial, m.phase, f.generation, f.desired, owed.paise FROM offices_office division"
         " JOIN offices_office subdivision ON subdivision.parent_id = division.id"
         " JOIN offices_office centre ON centre.parent_id = subdivision.id"
         " JOIN network_connection c ON c.centre = centre.id"
@@ -121,8 +127,8 @@ def _candidates(circle: int, minimum_paise: int) -> tuple[int, int, list[_Candid
         " WHERE division.parent_id = %s ORDER BY c.id",
         circle,
     )
-    owing = sum(1 for row in rows if row[4] > 0)
-    return len(rows), owing, [_Candidate(*row[:4]) for row in rows if row[4] > minimum_paise]
+    owing = sum(1 for *_, paise in rows if paise > 0)
+    return len(rows), owing, [_Candidate(*row[:-1]) for row in rows if row[-1] > minimum_paise]
 
 
 def _facts(connections: list[int], business_at: datetime) -> tuple[dict[int, Facts], dict[int, int]]:

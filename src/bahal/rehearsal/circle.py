@@ -199,6 +199,44 @@ def usual_protected(consumers: int) -> int:
     return max(len(dues.PROTECTIONS) if consumers >= 500 else 0, consumers * 12 // 10_000)
 
 
+def check_wishes(
+    *,
+    consumers: int,
+    defaulters: int,
+    payers: int,
+    rupees: int,
+    race: int,
+    monday: date,
+    dropouts: int | None = None,
+    protected: int | None = None,
+) -> tuple[int, int]:
+    """Whether a circle of these numbers can be built; returns how many drop out and how many are protected.
+
+    :raises NoCutsThatDay: the policy and calendar let nobody be cut on `monday`.
+    :raises ImpossibleRehearsal: the numbers do not go together; the refusal says which.
+    """
+    almanac.check_cut_day(monday)
+    for option, value, least in (
+        ("consumers", consumers, 1), ("defaulters", defaulters, 0), ("payers", payers, 0), ("rupees", rupees, 0),
+        ("race", race, 0), ("dropouts", dropouts or 0, 0), ("protected", protected or 0, 0),
+    ):  # fmt: skip
+        if value < least:
+            raise NumberOutOfRange(option=option, value=value, least=least)
+    room = max(0, consumers - defaulters)
+    dropouts = min(usual_dropouts(defaulters), room) if dropouts is None else dropouts
+    protected = min(usual_protected(consumers), max(0, room - dropouts)) if protected is None else protected
+    special = defaulters + dropouts + protected
+    if special > consumers:
+        raise TooFewConsumers(consumers=consumers, special=special)
+    if payers + race > defaulters:
+        raise TooManyPayers(payers=payers, race=race, defaulters=defaulters)
+    if rupees and not payers:
+        raise RupeesWithoutPayers(rupees=rupees)
+    if rupees < payers * LEAST_RUPEES_A_PAYER:
+        raise TooFewRupees(rupees=rupees, payers=payers, least=payers * LEAST_RUPEES_A_PAYER)
+    return dropouts, protected
+
+
 def build_circle(
     *,
     seed: int,
@@ -219,11 +257,18 @@ def build_circle(
     :raises NoCutsThatDay: the policy and calendar let nobody be cut on `monday`.
     :raises ImpossibleRehearsal: the numbers do not go together; the refusal says which.
     """
-    room = max(0, consumers - defaulters)
-    dropouts = min(usual_dropouts(defaulters), room) if dropouts is None else dropouts
-    protected = min(usual_protected(consumers), max(0, room - dropouts)) if protected is None else protected
-    almanac.check_cut_day(monday)
-    _check(consumers, defaulters, payers, rupees, race, dropouts, protected, len(meters))
+    dropouts, protected = check_wishes(
+        consumers=consumers,
+        defaulters=defaulters,
+        payers=payers,
+        rupees=rupees,
+        race=race,
+        monday=monday,
+        dropouts=dropouts,
+        protected=protected,
+    )
+    if len(meters) < consumers:
+        raise RosterTooShort(consumers=consumers, meters=len(meters))
 
     layout = lay(seed=seed, consumers=consumers, meters=meters, monday=monday)
     connections = list(layout.connections)
@@ -282,28 +327,6 @@ def build_circle(
         forcer=number(staying[0]) if staying else None,
         division_of=layout.division_of,
     )
-
-
-def _check(
-    consumers: int, defaulters: int, payers: int, rupees: int, race: int, dropouts: int, protected: int, meters: int
-) -> None:
-    for option, value, least in (
-        ("consumers", consumers, 1), ("defaulters", defaulters, 0), ("payers", payers, 0), ("rupees", rupees, 0),
-        ("race", race, 0), ("dropouts", dropouts, 0), ("protected", protected, 0),
-    ):  # fmt: skip
-        if value < least:
-            raise NumberOutOfRange(option=option, value=value, least=least)
-    special = defaulters + dropouts + protected
-    if special > consumers:
-        raise TooFewConsumers(consumers=consumers, special=special)
-    if payers + race > defaulters:
-        raise TooManyPayers(payers=payers, race=race, defaulters=defaulters)
-    if rupees and not payers:
-        raise RupeesWithoutPayers(rupees=rupees)
-    if rupees < payers * LEAST_RUPEES_A_PAYER:
-        raise TooFewRupees(rupees=rupees, payers=payers, least=payers * LEAST_RUPEES_A_PAYER)
-    if meters < consumers:
-        raise RosterTooShort(consumers=consumers, meters=meters)
 
 
 def _spread(total: int, count: int, chance: Random) -> list[int]:

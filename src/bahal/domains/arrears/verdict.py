@@ -30,6 +30,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "due_below_minimum": ("लागू बकाया न्यूनतम से अधिक नहीं", "the enforceable due is not over the minimum"),
     "reminders_not_delivered": ("एसएमएस स्मरण पूरे नहीं पहुँचे", "the reminders were not all delivered"),
     "no_meter": ("स्मार्ट मीटर नहीं", "no smart meter"),
+    "no_relay": ("मीटर में रिले नहीं (CT/PT मीटर)", "the meter has no relay (a CT or PT meter)"),
     "order_open": ("पहले से एक आदेश खुला है", "an order is open already"),
     "off_already": ("बिजली पहले से विच्छेदित", "the supply is off already"),
 }

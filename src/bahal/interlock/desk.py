@@ -35,7 +35,7 @@ _BUSY_S: Final = 0.05
 _BREATH_S: Final = 0.01
 """Between two rounds that no bell asked for: results come hundreds of times a second."""
 
-_CLAIM: Final = """
+CLAIM_STATEMENT: Final = """
     SELECT order_id, kind, state, drive, "position", sends, tries, meter, connection, make, system_title, host, port,
            cell, import::text, sealed, token, counter, meter_counter
     FROM interlock_claim(%s, %s, %s, %s, %s, %s)
@@ -159,7 +159,7 @@ class InterlockDesk:
         config = self._config
         asked_at = self._links.loop.time()
         rows = await self._database.rows(
-            _CLAIM, (self._worker, kind, limit, config.lease_s, config.counter_block, self._clock.now())
+            CLAIM_STATEMENT, (self._worker, kind, limit, config.lease_s, config.counter_block, self._clock.now())
         )
         if not rows:
             return 0

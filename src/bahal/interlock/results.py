@@ -23,7 +23,7 @@ BATCH: Final = 500
 LINGER_S: Final = 0.005
 _LONGEST_PAUSE_S: Final = 2.0
 
-_RESULTS: Final = (
+RESULTS_STATEMENT: Final = (
     "SELECT interlock_results(%s, %s, %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::boolean[], %s::boolean[],"
     " %s::smallint[], %s::smallint[], %s::bigint[], %s::bigint[], %s::double precision[])"
 )
@@ -87,7 +87,7 @@ class Results:
 
     async def _store(self, batch: list[Outcome]) -> set[int]:
         columns: list[list[Any]] = [list(column) for column in zip(*(each.columns for each in batch), strict=True)]
-        rows = await self._database.rows(_RESULTS, (self._worker, self._clock.now(), *columns))
+        rows = await self._database.rows(RESULTS_STATEMENT, (self._worker, self._clock.now(), *columns))
         return {order for (order,) in rows}
 
     def _refused(self, outcome: Outcome, refusal: psycopg.Error) -> None:

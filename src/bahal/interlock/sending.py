@@ -24,7 +24,7 @@ from bahal.shared.clock import Clock
 BATCH: Final = 200
 LINGER_S: Final = 0.005
 
-_CUTS: Final = "SELECT order_id, verdict, reason FROM interlock_send_cuts(%s, %s::bigint[], %s, %s::jsonb)"
+CUTS_STATEMENT: Final = "SELECT order_id, verdict, reason FROM interlock_send_cuts(%s, %s::bigint[], %s, %s::jsonb)"
 _RESTORES: Final = "SELECT order_id, verdict, reason FROM interlock_send_restores(%s, %s::bigint[], %s)"
 
 
@@ -65,7 +65,7 @@ class Sender:
         for last in (False, False, True):
             try:
                 async with self._database.transaction() as connection:
-                    cursor = await connection.execute(_CUTS, (self._worker, orders, self._clock.now(), self._caps))
+                    cursor = await connection.execute(CUTS_STATEMENT, (self._worker, orders, self._clock.now(), self._caps))
                     rows = await cursor.fetchall()
                     committed = time.monotonic()
             except psycopg.errors.DeadlockDetected:

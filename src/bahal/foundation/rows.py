@@ -13,27 +13,29 @@ from psycopg import sql
 Row = tuple[Any, ...]
 
 
-def many(statement: str, *params: object) -> list[Row]:
+def many(statement: str, *params: Any) -> list[Row]:
     """All rows of a statement."""
     with connection.cursor() as cursor:
         cursor.execute(statement, params or None)
-        return cursor.fetchall()
+        rows: list[Row] = cursor.fetchall()
+    return rows
 
 
-def one(statement: str, *params: object) -> Row | None:
+def one(statement: str, *params: Any) -> Row | None:
     """The first row of a statement, or None."""
     with connection.cursor() as cursor:
         cursor.execute(statement, params or None)
-        return cursor.fetchone()
+        row: Row | None = cursor.fetchone()
+    return row
 
 
-def value(statement: str, *params: object) -> Any:
+def value(statement: str, *params: Any) -> Any:
     """The first column of the first row of a statement, or None."""
     row = one(statement, *params)
     return None if row is None else row[0]
 
 
-def run(statement: str, *params: object) -> int:
+def run(statement: str, *params: Any) -> int:
     """Run a statement; how many rows it touched."""
     with connection.cursor() as cursor:
         cursor.execute(statement, params or None)

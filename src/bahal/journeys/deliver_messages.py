@@ -20,7 +20,7 @@ BATCH = 100
 
 
 def deliver_messages(gateway: SmsGateway, *, business_at: datetime, limit: int = BATCH) -> int:
-    """Send up to `limit` queued messages; how many were taken from the queue. A reminder that was paid for is withdrawn.
+    """Send up to `limit` queued messages; how many were taken from the queue. A reminder paid for is withdrawn.
 
     :raises SmsCentreUnreachable: the centre does not answer; the messages wait and are taken again.
     """

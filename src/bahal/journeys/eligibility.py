@@ -147,7 +147,8 @@ def _named_bills(connections: list[int]) -> dict[int, tuple[str, str]]:
     rows = many(
         "SELECT n.connection, string_agg(DISTINCT b.number, ',' ORDER BY b.number),"
         " (array_agg(n.sha256 ORDER BY n.served_on DESC, n.id DESC))[1]"
-        " FROM notices_writtennotice n JOIN notices_noticedbill nb ON nb.notice = n.id JOIN billing_bill b ON b.id = nb.bill"
+        " FROM notices_writtennotice n JOIN notices_noticedbill nb ON nb.notice = n.id"
+        " JOIN billing_bill b ON b.id = nb.bill"
         " WHERE n.connection = ANY(%s::bigint[]) AND n.served_on IS NOT NULL GROUP BY n.connection",
         connections,
     )

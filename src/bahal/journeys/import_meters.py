@@ -5,6 +5,7 @@ the head-end. Nothing of this process can open them again, and neither room gets
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +29,20 @@ _INTERLOCK_KEYS = ("us_ek", "us_ak", "us_hls")
 _HEADEND_KEYS = ("mr_lls", "mr_ek", "push_ek")
 
 
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many meters were loaded, and each refused row in order of its line."""
+
+    import_id: uuid.UUID
+    loaded: int
+    refused: Sequence[BadRow]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values: each refusal has line, error, data, hi and en."""
+        refused = [each.as_json() for each in self.refused]
+        return {"import": str(self.import_id), "loaded": self.loaded, "refused": refused}
+
+
 def import_meters(
     *,
     rows: Iterable[str],
@@ -36,7 +51,7 @@ def import_meters(
     actor: str,
     at: datetime,
     business_at: datetime,
-) -> dict[str, Any]:
+) -> Imported:
     """Import the meters of a CSV file, given as its lines; what was loaded and, by line, what was refused and why.
 
     A meter without the column `connection` must have been put on its connection before. One bad row does not stop the
@@ -68,8 +83,7 @@ def import_meters(
         }
         subject = f"import {import_id}"
         record(actor=actor, act="meter.imported", subject=subject, data=data, at=at, business_at=business_at)
-    refused.sort(key=lambda each: each.line)
-    return {"import": str(import_id), "loaded": loaded, "refused": [each.as_json() for each in refused]}
+    return Imported(import_id, loaded, sorted(refused, key=lambda each: each.line))
 
 
 def _batches(rows: Iterator[MeterRow | BadRow]) -> Iterator[list[MeterRow | BadRow]]:
@@ -151,7 +165,18 @@ def _store(
         "interlock_meter",
         ("meter", "connection", "make", "system_title", "host", "port", "cell", "phase", "import", "sealed"),
         (
-            (row.meter, connection, row.make, row.system_title, row.host, row.port, row.cell, row.phase, import_id, sealed)
+            (
+                row.meter,
+                connection,
+                row.make,
+                row.system_title,
+                row.host,
+                row.port,
+                row.cell,
+                row.phase,
+                import_id,
+                sealed,
+            )
             for row, connection, _ in placed
             for sealed in [_sealed(interlock, row, _INTERLOCK_KEYS)]
         ),

@@ -28,9 +28,7 @@ class Proposed:
     funnel: Funnel
 
 
-def propose_drive(
-    *, document: str, signature: str, name: str, at: datetime, business_at: datetime
-) -> Proposed:
+def propose_drive(*, document: str, signature: str, name: str, at: datetime, business_at: datetime) -> Proposed:
     """Propose the drive of a document that its maker has signed.
 
     :raises WarrantMalformed: not a warrant in canonical form, of another ground, or with a wrong time or cap.

@@ -1,4 +1,4 @@
-"""What a meter says by itself is judged: its relay is noted, and a tamper becomes an alert for the vigilance officer."""
+"""What a meter says by itself is judged: its relay is noted, a tamper becomes an alert for the vigilance officer."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

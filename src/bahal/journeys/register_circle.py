@@ -1,4 +1,4 @@
-"""A circle is registered: its offices, its network and its consumers, each connection with its fence and supply wanted."""
+"""A circle is registered: its offices, its network and its consumers, each connection with its fence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

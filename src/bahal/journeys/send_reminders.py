@@ -15,7 +15,6 @@ from bahal.foundation.audit.operations import record
 from bahal.foundation.bell import ring
 from bahal.foundation.rows import columns, many
 from bahal.foundation.transactions import transaction
-from bahal.shared.clock import day_in_india
 from bahal.shared.money import rupees
 from bahal.shared.text import Language
 
@@ -36,26 +35,26 @@ class _Owing(NamedTuple):
     language: Language
 
 
-def send_reminders(*, actor: str, at: datetime, business_at: datetime) -> Reminded:
-    """Queue the reminders of this business day. Repeated on the same day, it reminds only those not reminded yet.
+def send_reminders(*, business_day: date, actor: str, at: datetime, business_at: datetime) -> Reminded:
+    """Queue the reminders of a day in India. Repeated for the same day, it reminds only those not reminded yet.
 
     :raises NoPolicy: no recovery policy is in force.
     """
-    day = day_in_india(business_at)
     with transaction():
         policy = policy_at(business_at=business_at)
         messages = paise = 0
-        while owing := _owing(day, policy.minimum_paise):
-            queued = _queue(owing, day, at)
+        while owing := _owing(business_day, policy.minimum_paise):
+            queued = _queue(owing, business_day, at)
             messages += len(queued)
             paise += sum(queued)
             if len(queued) == len(owing):
                 break  # nobody paid between the two statements
         if messages:
-            data = {"day": day, "messages": messages, "paise": paise}
-            record(actor=actor, act="reminder.queued", subject=f"day {day}", data=data, at=at, business_at=business_at)
+            data = {"day": business_day, "messages": messages, "paise": paise}
+            subject = f"day {business_day}"
+            record(actor=actor, act="reminder.queued", subject=subject, data=data, at=at, business_at=business_at)
             ring("bahal_messages")
-    return Reminded(day, messages, paise)
+    return Reminded(business_day, messages, paise)
 
 
 def _owing(day: date, minimum_paise: int) -> list[_Owing]:

@@ -9,9 +9,7 @@ from bahal.foundation.audit.operations import Act, record_many
 from bahal.foundation.transactions import transaction
 
 
-def serve_written_notices(
-    served: Sequence[NewNotice], *, actor: str, at: datetime, business_at: datetime
-) -> list[int]:
+def serve_written_notices(served: Sequence[NewNotice], *, actor: str, at: datetime, business_at: datetime) -> list[int]:
     """Write served notices; their ids, in the same order. Whether their clear days have passed is judged at the cut.
 
     :raises NoticeMalformed: no bills, no amount, or served before it was issued.

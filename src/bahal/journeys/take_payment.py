@@ -38,9 +38,7 @@ class Taken:
     order: int | None
 
 
-def take_payment(
-    *, key: str, connection: int, paise: int, channel: str, actor: str, business_at: datetime
-) -> Taken:
+def take_payment(*, key: str, connection: int, paise: int, channel: str, actor: str, business_at: datetime) -> Taken:
     """Take a payment of `paise` for a connection, once per `key`: the same request again gets the same answer.
 
     What is over the dues is kept as an advance. When nothing is due any more, a cut that has not gone out is cancelled,

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from bahal.domains.arrears.errors import (
     HoldKindUnknown,
     HoldLifted,
-    HoldUnknown,
     HoldWithoutEvidence,
     PolicyVersionTaken,
 )

@@ -53,15 +53,19 @@ def find_hold(*, hold: int) -> Hold:
 
     :raises HoldUnknown: no such one.
     """
-    row = one(f"SELECT {_HOLD} FROM arrears_hold WHERE id = %s", hold)
+    row = one(f"SELECT {_HOLD} FROM arrears_hold WHERE id = %s", hold)  # noqa: S608
     if row is None:
         raise HoldUnknown(hold=hold)
     return Hold(*row)
 
 
-def holds_on(*, connection: int) -> list[Hold]:
-    """Every hold a connection ever had, oldest first."""
-    return [Hold(*row) for row in many(f"SELECT {_HOLD} FROM arrears_hold WHERE connection = %s ORDER BY id", connection)]
+def holds_of(*, connection: int) -> list[Hold]:
+    """Every hold a connection ever had, those not lifted first."""
+    rows = many(
+        f"SELECT {_HOLD} FROM arrears_hold WHERE connection = %s ORDER BY lifted_at DESC NULLS FIRST, id",  # noqa: S608
+        connection,
+    )
+    return [Hold(*row) for row in rows]
 
 
 _HOLD = ", ".join(Hold._fields)

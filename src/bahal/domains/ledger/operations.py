@@ -27,9 +27,7 @@ class Entry(NamedTuple):
 
 
 @transaction_required
-def post(
-    *, kind: str, reference: str, lines: Sequence[Line], at: datetime, business_at: datetime
-) -> int:
+def post(*, kind: str, reference: str, lines: Sequence[Line], at: datetime, business_at: datetime) -> int:
     """Post one act of money; its id. Lines of nothing are left out.
 
     :raises Unbalanced: the lines do not sum to zero.

@@ -51,9 +51,7 @@ def add_feeders(feeders: Iterable[NewFeeder]) -> int:
 @transaction_required
 def add_transformers(transformers: Iterable[NewTransformer]) -> int:
     """Add transformers; how many."""
-    return copy(
-        "network_transformer", ("id", "code", "feeder_id", "kva", "latitude", "longitude"), transformers
-    )
+    return copy("network_transformer", ("id", "code", "feeder_id", "kva", "latitude", "longitude"), transformers)
 
 
 @transaction_required
@@ -61,6 +59,16 @@ def add_connections(connections: Iterable[NewConnection]) -> int:
     """Add connections; how many. Their fences are the supply's to open."""
     return copy(
         "network_connection",
-        ("id", "transformer_id", "centre", "category", "phase", "sanctioned_load_w", "connected_on", "latitude", "longitude"),
+        (
+            "id",
+            "transformer_id",
+            "centre",
+            "category",
+            "phase",
+            "sanctioned_load_w",
+            "connected_on",
+            "latitude",
+            "longitude",
+        ),
         connections,
     )

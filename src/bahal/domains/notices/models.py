@@ -49,9 +49,7 @@ class Message(models.Model):
     tries = models.SmallIntegerField(default=0)
     sent_at = models.DateTimeField(null=True)
     receipt = models.TextField(null=True, unique=True)
-    delivery = models.TextField(
-        default="queued", choices=[(state, state) for state in DELIVERIES]
-    )
+    delivery = models.TextField(default="queued", choices=[(state, state) for state in DELIVERIES])
     delivered_at = models.DateTimeField(null=True)
 
     class Meta:

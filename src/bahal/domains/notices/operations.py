@@ -92,7 +92,7 @@ def queue_messages(messages: Sequence[NewMessage], *, business_on: date, at: dat
     if not messages:
         return 0
     return run(
-        "INSERT INTO notices_message (connection, kind, channel, phone, template, text, \"order\", business_on,"
+        'INSERT INTO notices_message (connection, kind, channel, phone, template, text, "order", business_on,'
         " queued_at, tries, delivery)"
         " SELECT m.connection, m.kind, 'sms', m.phone, m.template, m.text, m.order_id, %s, %s, 0, 'queued'"
         " FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])"
@@ -105,7 +105,7 @@ def queue_messages(messages: Sequence[NewMessage], *, business_on: date, at: dat
 
 @transaction_required
 def claim_messages(*, limit: int, lease: timedelta) -> list[Claimed]:
-    """Take up to `limit` queued messages for sending, the most urgent first; nobody else takes them during the lease."""
+    """Take up to `limit` queued messages for sending, the most urgent first; nobody else does during the lease."""
     rows = many(
         "WITH taken AS (SELECT q.id FROM unnest(%s::text[]) WITH ORDINALITY AS k (kind, urgency), LATERAL"
         " (SELECT m.id FROM notices_message m WHERE m.delivery = 'queued' AND m.kind = k.kind"
@@ -179,7 +179,6 @@ def mark_delivered(reports: Sequence[Report]) -> int:
         " WHERE m.id = g.id AND m.delivery IN ('queued', 'sent') AND (m.receipt IS NULL OR m.receipt = g.receipt)",
         *columns(reports),
     )
-
 
 
 def _sha256(notice: NewNotice) -> str:

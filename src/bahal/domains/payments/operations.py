@@ -80,7 +80,7 @@ def record(asked: Asked, *, drawn: Drawn, order: int | None, business_at: dateti
     :raises KeyReusedWithOtherBody: another request with this key committed in the meantime.
     """
     written = value(
-        "INSERT INTO payments_payment (id, idempotency_key, body_sha256, connection, paise, channel, receipt, \"order\","
+        'INSERT INTO payments_payment (id, idempotency_key, body_sha256, connection, paise, channel, receipt, "order",'
         " acknowledged_at, business_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (idempotency_key) DO NOTHING RETURNING id",
         drawn.id,

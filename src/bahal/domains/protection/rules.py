@@ -1,6 +1,6 @@
 """What a pushed event status word means, judged over a few facts. A rule is a name; its words are below.
 
-Bits are those of the event status word 0.0.94.91.18, bit 0 leftmost (IS 15959; from working code, unverified by a capture).
+Bits are those of the event status word 0.0.94.91.18, bit 0 leftmost (IS 15959; working code, no capture).
 """
 
 from collections.abc import Mapping

@@ -88,7 +88,11 @@ class Order(models.Model):
         ]
         indexes = [
             models.Index(name="supply_ready", fields=["kind", "id"], condition=models.Q(state="authorised")),
-            models.Index(name="supply_leased", fields=["lease_until"], condition=models.Q(state__in=["claimed", "sent", "unknown"])),
+            models.Index(
+                name="supply_leased",
+                fields=["lease_until"],
+                condition=models.Q(state__in=["claimed", "sent", "unknown"]),
+            ),
             models.Index(name="supply_of_drive", fields=["drive", "position"]),
         ]
 

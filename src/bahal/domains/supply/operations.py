@@ -117,10 +117,11 @@ def propose_orders(cuts: Sequence[NewCut], *, drive: int, cause: str, at: dateti
         written = run(
             "INSERT INTO supply_order (meter, connection, kind, ground, state, cause, reason, fence, drive, position,"
             " due_paise, bills, notice_sha256, made_at, tries, sends)"
-            " SELECT c.meter, c.connection, 'cut', 'nonpayment_s56', 'proposed', %s, '', c.fence, %s, c.position, c.paise,"
-            " c.bills, c.notice, %s, 0, 0"
+            " SELECT c.meter, c.connection, 'cut', 'nonpayment_s56', 'proposed', %s, '', c.fence, %s, c.position,"
+            " c.paise, c.bills, c.notice, %s, 0, 0"
             " FROM unnest(%s::integer[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[])"
-            " AS c (position, meter, connection, paise, bills, notice, fence) ORDER BY c.position ON CONFLICT DO NOTHING",
+            " AS c (position, meter, connection, paise, bills, notice, fence) ORDER BY c.position"
+            " ON CONFLICT DO NOTHING",
             cause,
             drive,
             at,
@@ -138,7 +139,8 @@ def propose_orders(cuts: Sequence[NewCut], *, drive: int, cause: str, at: dateti
 def authorise(drive: Drive, *, checker: str, signature: str, at: datetime) -> int:
     """Add the second signature to a locked drive and authorise its proposed cuts; how many."""
     run(
-        "UPDATE supply_drive SET checker = %s, checker_signature = %s, signed_at = %s, state = 'authorised' WHERE id = %s",
+        "UPDATE supply_drive SET checker = %s, checker_signature = %s, signed_at = %s, state = 'authorised'"
+        " WHERE id = %s",
         checker,
         signature,
         at,
@@ -210,9 +212,7 @@ def expire_waiting(*, drive: int) -> int:
 
 
 @transaction_required
-def open_restore(
-    *, meter: str, connection: int, ground: str, cause: str, fence: int, at: datetime
-) -> int:
+def open_restore(*, meter: str, connection: int, ground: str, cause: str, fence: int, at: datetime) -> int:
     """Make a restore order, authorised at once, or return the one that is open for this meter already."""
     made = value(
         "INSERT INTO supply_order (meter, connection, kind, ground, state, cause, reason, fence, position, due_paise,"

@@ -58,6 +58,19 @@ _UNDER_WAY = ("sent", "unknown", "confirmed", "field_task")
 _DEBT = ("nonpayment_s56", "prepaid")
 
 
+class Evidence(NamedTuple):
+    """What one attempt at an order found. Relays are true when closed; `at` is wall time."""
+
+    outcome: str
+    reason: str
+    relay_before: bool | None
+    relay_after: bool | None
+    control_mode: int | None
+    counter: int | None
+    at: datetime
+    business_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A connection's living orders, the latest first: all but those that came to nothing."""
@@ -71,7 +84,11 @@ class Standing:
     def open_restore(self) -> Order | None:
         """The restore that is under way, if there is one."""
         return next(
-            (order for order in self.orders if order.kind == "restore" and order.state not in ("confirmed", "field_task")),
+            (
+                order
+                for order in self.orders
+                if order.kind == "restore" and order.state not in ("confirmed", "field_task")
+            ),
             None,
         )
 
@@ -95,10 +112,17 @@ def find_order(*, order: int) -> Order:
 
     :raises OrderUnknown: no such one.
     """
-    row = one(f"SELECT {_ORDER} FROM supply_order WHERE id = %s", order)
+    row = one(f"SELECT {_ORDER} FROM supply_order WHERE id = %s", order)  # noqa: S608
     if row is None:
         raise OrderUnknown(order=order)
     return Order(*row)
+
+
+def evidence_of(*, order: int) -> list[Evidence]:
+    """The evidence of an order's attempts, oldest first."""
+    columns = ", ".join(Evidence._fields)
+    rows = many(f'SELECT {columns} FROM supply_result WHERE "order" = %s ORDER BY id', order)  # noqa: S608
+    return [Evidence(*row) for row in rows]
 
 
 def standing_locked(*, connection: int) -> Standing:
@@ -114,12 +138,12 @@ def standing_locked(*, connection: int) -> Standing:
     return Standing([Order(*row) for row in rows])
 
 
-def find_drive(*, drive: int) -> Drive:
+def drive_of(*, drive: int) -> Drive:
     """One drive.
 
     :raises DriveUnknown: no such one.
     """
-    row = one(f"SELECT {_DRIVE} FROM supply_drive WHERE id = %s", drive)
+    row = one(f"SELECT {_DRIVE} FROM supply_drive WHERE id = %s", drive)  # noqa: S608
     if row is None:
         raise DriveUnknown(drive=drive)
     return Drive(*row)
@@ -130,7 +154,7 @@ def drive_locked(*, drive: int) -> Drive:
 
     :raises DriveUnknown: no such one.
     """
-    row = one(f"SELECT {_DRIVE} FROM supply_drive WHERE id = %s FOR UPDATE", drive)
+    row = one(f"SELECT {_DRIVE} FROM supply_drive WHERE id = %s FOR UPDATE", drive)  # noqa: S608
     if row is None:
         raise DriveUnknown(drive=drive)
     return Drive(*row)
@@ -144,9 +168,7 @@ def latest_drive() -> int | None:
 
 def unsent_connections(*, drive: int) -> list[int]:
     """The connections of a drive whose cut has not gone out."""
-    rows = many(
-        "SELECT connection FROM supply_order WHERE drive = %s AND state = ANY(%s::text[])", drive, list(UNSENT)
-    )
+    rows = many("SELECT connection FROM supply_order WHERE drive = %s AND state = ANY(%s::text[])", drive, list(UNSENT))
     return [row[0] for row in rows]
 
 

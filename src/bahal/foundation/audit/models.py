@@ -23,8 +23,8 @@ class Entry(models.Model):
 class Batch(models.Model):
     """A sealed run of entries: `sha256` covers `members` and the batch before.
 
-    `members` holds 24 bytes for each entry: its id (8, big-endian) and the first 16 of its SHA-256, so that an edited or
-    deleted row can be named.
+    `members` holds 24 bytes for each entry: its id (8, big-endian) and the first 16 of its SHA-256, so that an edited
+    or deleted row can be named.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -20,7 +20,7 @@ from bahal.foundation.transactions import transaction_required
 from bahal.shared.errors import names_in
 
 FIRST_PREVIOUS = "0" * 64
-LARGEST_BATCH = 20_000
+LARGEST_BATCH = 5_000
 
 _SEALER = 0x0BA4A1
 _MEMBER = struct.Struct(">q16s")

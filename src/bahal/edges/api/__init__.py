@@ -1,0 +1,1 @@
+"""The programs' door, `/api/v1`: payments and orders, described by OpenAPI."""

@@ -1,0 +1,16 @@
+"""Every door of the web process."""
+
+from django.urls import path
+
+from bahal.edges.api.v1 import api
+from bahal.edges.control_room import views as control_room
+from bahal.edges.health import healthz
+from bahal.edges.webhooks import sms_reports
+
+urlpatterns = [
+    path("", control_room.latest_drive, name="control-room"),
+    path("assets/<str:name>", control_room.asset, name="asset"),
+    path("healthz", healthz),
+    path("api/v1/", api.urls),
+    path("webhooks/sms", sms_reports),
+]

@@ -1,0 +1,170 @@
+"""The worker process: what follows from what happened. It confirms, alerts, sends messages, closes drives, seals.
+
+Bells wake it and it polls as well. Each duty is a journey that takes rows by SKIP LOCKED, so any number of workers may
+run. Messages go out from a thread of their own: a slow SMS centre holds up no confirmation. On SIGTERM it finishes the
+rows in hand and ends.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, InterfaceError, connection
+from prometheus_client import Counter, Histogram, start_http_server
+
+from bahal.edges.clock import clock
+from bahal.foundation.audit.operations import Horizon, horizon
+from bahal.foundation.bell import Listener
+from bahal.gateways.sms.client import HttpSmsGateway
+from bahal.gateways.sms.interface import SmsGateway
+from bahal.journeys.close_drives import close_drives
+from bahal.journeys.confirm_relay import confirm_relay
+from bahal.journeys.deliver_messages import deliver_messages
+from bahal.journeys.raise_alerts import raise_alerts
+from bahal.journeys.seal_audit import seal_audit
+from bahal.shared.database import dsn_of
+from bahal.shared.errors import Refusal
+from bahal.shared.home import Home
+
+POLL_S = 0.3
+CLOSE_EVERY_S = 1.0
+SEAL_EVERY_S = 1.0
+REST_S = 1.0
+"""How long a duty rests after it failed: the others go on."""
+
+_log = structlog.get_logger()
+_handled = Counter("bahal_worker_handled_total", "Rows handled.", ["duty"])
+_failures = Counter("bahal_worker_failures_total", "Attempts that failed and are repeated.", ["duty", "why"])
+_seconds = Histogram("bahal_worker_seconds", "How long one batch took.", ["duty"])
+
+
+@dataclass(slots=True)
+class Duty:
+    """Something to do again and again. `act` returns how many rows it handled."""
+
+    name: str
+    act: Callable[[], int]
+    every_s: float = 0.0
+    not_before: float = 0.0
+
+    def attempt(self) -> int:
+        """Do one batch, if it is time; a failure is logged and counted, and the duty rests."""
+        began = time.monotonic()
+        if began < self.not_before:
+            return 0
+        self.not_before = began + self.every_s
+        try:
+            done = self.act()
+        except Refusal as refusal:
+            self._rest(refusal.code)
+            _log.warning("duty_refused", duty=self.name, **refusal.as_json())
+            return 0
+        except (DatabaseError, InterfaceError) as failure:
+            # Lost with the database or by a statement; the next attempt begins on a new connection.
+            with contextlib.suppress(Exception):
+                connection.close()
+            self._rest(type(failure).__name__)
+            _log.error("duty_failed", duty=self.name, exc_info=failure)
+            return 0
+        if done:
+            _handled.labels(self.name).inc(done)
+            _seconds.labels(self.name).observe(time.monotonic() - began)
+        return done
+
+    def _rest(self, why: str) -> None:
+        _failures.labels(self.name, why).inc()
+        self.not_before = time.monotonic() + REST_S
+
+
+class Sealer:
+    """Seals the audit up to what was seen at the last turn, and keeps each seal outside the database."""
+
+    def __init__(self, home: Home) -> None:
+        self._path = home.logs / "audit_seals.jsonl"
+        self._seen: Horizon | None = None
+
+    def turn(self) -> int:
+        """Seal what was seen at the last turn, and look anew; how many entries were sealed."""
+        seen, self._seen = self._seen, horizon()
+        seal = None if seen is None else seal_audit(seen, at=clock().wall())
+        if seal is None:
+            return 0
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(seal)) + "\n")
+        return seal.entries
+
+
+class Worker:
+    """One worker: two threads, each with its own database connection, until it is told to stop."""
+
+    def __init__(self, *, home: Home, dsn: str, gateway: SmsGateway | None) -> None:
+        at = clock()
+        self._stopping = threading.Event()
+        self._messages = threading.Event()
+        self._listener = Listener(dsn, "bahal_results", "bahal_events", "bahal_messages")
+        self._duties = [
+            Duty("results", lambda: confirm_relay(at=at.wall(), business_at=at.now())),
+            Duty("events", lambda: raise_alerts(at=at.wall(), business_at=at.now())),
+            Duty("drives", lambda: close_drives(at=at.wall(), business_at=at.now()), every_s=CLOSE_EVERY_S),
+            Duty("audit", Sealer(home).turn, every_s=SEAL_EVERY_S),
+        ]
+        self._post = None
+        if gateway is not None:
+            self._post = Duty("messages", lambda: deliver_messages(gateway, business_at=at.now()))
+
+    def work(self) -> None:
+        """Work until `stop`; what is in hand is finished."""
+        sender = threading.Thread(target=self._send, name="messages")
+        sender.start()
+        try:
+            while not self._stopping.is_set():
+                done = [duty.attempt() for duty in self._duties]
+                if any(done) or "bahal_messages" in self._listener.wait(POLL_S):
+                    self._messages.set()
+        finally:
+            self._stopping.set()
+            self._messages.set()
+            sender.join()
+            self._listener.close()
+            connection.close()
+
+    def stop(self) -> None:
+        """Finish what is in hand, then end."""
+        self._stopping.set()
+        self._messages.set()
+
+    def _send(self) -> None:
+        try:
+            while self._post is not None and not self._stopping.is_set():
+                if not self._post.attempt():
+                    self._messages.wait(POLL_S)
+                    self._messages.clear()
+        finally:
+            connection.close()
+
+
+def run(*, metrics_port: int) -> None:
+    """Run a worker until SIGTERM. The SMS centre is at `BAHAL_SMS_URL`; without it messages wait.
+
+    :raises DatabaseUnknown: nothing says where the database is.
+    :raises RoleUnknown: the role `app` has no password here.
+    """
+    url = os.environ.get("BAHAL_SMS_URL")
+    worker = Worker(home=Home.of(), dsn=dsn_of("app"), gateway=HttpSmsGateway(url) if url else None)
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: worker.stop())
+    start_http_server(metrics_port, addr="127.0.0.1")
+    ready: dict[str, Any] = {"ready": True, "metrics": metrics_port}
+    sys.stdout.write(json.dumps(ready) + "\n")
+    sys.stdout.flush()
+    if url is None:
+        _log.warning("no_sms_centre", hint="BAHAL_SMS_URL")
+    worker.work()

@@ -1,0 +1,1 @@
+"""The bank: the interface, a client over HTTP, and a counter that stands in for it."""

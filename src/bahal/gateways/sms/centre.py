@@ -1,0 +1,124 @@
+"""The SMS centre's stand-in: takes messages, logs each once, and reports delivery later by a signed callback.
+
+POST /messages with [{"reference", "to", "template", "text"}] is answered by [{"reference", "receipt"}] or, for what is
+no message, {"reference", "error"}. The same reference gets the same receipt for ever and is logged once; what was taken
+is read back from the log when the centre starts again. Delivery reports go to the callback in batches, each
+body signed by HMAC-SHA256, until the receiver answers 2xx.
+"""
+
+import hashlib
+import json
+import queue
+import threading
+import time
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import httpx
+import structlog
+
+from bahal.gateways.sms.reports import SIGNATURE_HEADER, TIME_HEADER, signature_of
+from bahal.gateways.standing_in import Log, serve
+from bahal.shared.clock import clock_of
+from bahal.shared.home import Home
+
+REPORT_AFTER_S = 0.2
+REPORT_BATCH = 500
+REPORT_RETRY_S = 1.0
+LONGEST_TEXT = 1000
+
+
+class Centre:
+    """The messages taken so far, and the reports still owed."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._receipts: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self.owed: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        for entry in log.read():
+            # Reported again after a restart: a report that is known already changes nothing.
+            self._receipts[entry["reference"]] = entry["receipt"]
+            self._owe(entry["reference"], entry["receipt"])
+
+    def take(self, messages: Any) -> tuple[HTTPStatus, Any]:
+        """Take a batch; an answer for each message, in order."""
+        if not isinstance(messages, list):
+            raise TypeError("a list of messages is wanted")
+        answers = []
+        new = []
+        with self._lock:
+            for each in messages:
+                reference = str(each["reference"])
+                receipt = self._receipts.get(reference)
+                if receipt is None and not _is_message(each):
+                    answers.append({"reference": reference, "error": "message_malformed"})
+                    continue
+                if receipt is None:
+                    receipt = self._receipts[reference] = _receipt(reference)
+                    new.append({**each, "reference": reference, "receipt": receipt})
+                answers.append({"reference": reference, "receipt": receipt})
+            self._log.write(
+                *({name: each[name] for name in ("to", "template", "text", "receipt", "reference")} for each in new)
+            )
+        for each in new:
+            self._owe(each["reference"], each["receipt"])
+        return HTTPStatus.OK, answers
+
+    def _owe(self, reference: str, receipt: str) -> None:
+        self.owed.put({"reference": reference, "receipt": receipt, "status": "delivered", "taken": time.monotonic()})
+
+
+def report_forever(centre: Centre, *, callback: str, key: bytes) -> None:
+    """Send delivery reports as they fall due; the next batch only after the last was taken."""
+    log = structlog.get_logger()
+    clock = clock_of()
+    with httpx.Client(timeout=10, trust_env=False) as client:
+        while True:
+            batch = [centre.owed.get()]
+            time.sleep(max(0.0, batch[0]["taken"] + REPORT_AFTER_S - time.monotonic()))
+            while len(batch) < REPORT_BATCH and not centre.owed.empty():
+                batch.append(centre.owed.get())
+            at = clock.wall().isoformat(timespec="microseconds")
+            reports = [{name: each[name] for name in ("reference", "receipt", "status")} | {"at": at} for each in batch]
+            body = json.dumps(reports).encode()
+            while not _posted(client, callback, body, key):
+                log.warning("report_not_taken", reports=len(batch))
+                time.sleep(REPORT_RETRY_S)
+
+
+def run(*, port: int, log: Path, callback: str) -> None:
+    """Stand in for an SMS centre until SIGTERM. The callback's key is the instance's secret `sms`.
+
+    :raises OSError: the port is taken, or the log cannot be written.
+    """
+    centre = Centre(Log(log, clock_of()))
+    key = bytes.fromhex((Home.of().secret("sms") or {"hmac": ""})["hmac"])
+    threading.Thread(
+        target=report_forever, args=(centre,), kwargs={"callback": callback, "key": key}, daemon=True
+    ).start()
+    serve(port=port, posts={"/messages": centre.take}, name="sms")
+
+
+def _posted(client: httpx.Client, callback: str, body: bytes, key: bytes) -> bool:
+    stamp = str(int(time.time()))
+    headers = {
+        "Content-Type": "application/json",
+        TIME_HEADER: stamp,
+        SIGNATURE_HEADER: signature_of(key, stamp=stamp, body=body),
+    }
+    try:
+        return client.post(callback, content=body, headers=headers).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _is_message(given: Any) -> bool:
+    return all(isinstance(given.get(name), str) and given[name] for name in ("to", "template", "text")) and (
+        len(given["text"]) <= LONGEST_TEXT
+    )
+
+
+def _receipt(reference: str) -> str:
+    return f"SC{hashlib.sha256(reference.encode()).hexdigest()[:16].upper()}"

@@ -65,7 +65,9 @@ class Sender:
         for last in (False, False, True):
             try:
                 async with self._database.transaction() as connection:
-                    cursor = await connection.execute(CUTS_STATEMENT, (self._worker, orders, self._clock.now(), self._caps))
+                    cursor = await connection.execute(
+                        CUTS_STATEMENT, (self._worker, orders, self._clock.now(), self._caps)
+                    )
                     rows = await cursor.fetchall()
                     committed = time.monotonic()
             except psycopg.errors.DeadlockDetected:

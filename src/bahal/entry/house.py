@@ -133,11 +133,13 @@ class House:
 
     def close(self) -> None:
         """Drain every room, then the database; the folder is free afterwards."""
-        self.supervisor.drain()
-        if self._postgres is not None:
-            self._postgres.stop()
-        if self._held is not None:
-            self._held.close()
+        try:
+            self.supervisor.drain()
+        finally:
+            if self._postgres is not None:
+                self._postgres.stop()
+            if self._held is not None:
+                self._held.close()
 
     def _keep_database(self) -> None:
         if self._postgres is not None and self._postgres.running() is None:

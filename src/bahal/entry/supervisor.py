@@ -159,19 +159,18 @@ class Supervisor:
 
     def drain(self) -> None:
         """Ask every room to end, later ones first, and wait; what does not end in time is killed."""
-        living = [room for room in reversed(self.rooms.values()) if room.process is not None]
-        for room in living:
-            if room.process is not None and room.process.poll() is None:
-                room.process.terminate()
+        living = [(room.name, room.process) for room in reversed(self.rooms.values()) if room.process is not None]
+        for _, process in living:
+            if process.poll() is None:
+                process.terminate()
         deadline = time.monotonic() + DRAIN_LIMIT_S
-        for room in living:
-            assert room.process is not None
+        for name, process in living:
             try:
-                room.process.wait(max(0.1, deadline - time.monotonic()))
+                process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                self._log.error("killed", process=room.name, why="did not drain")
-                room.process.kill()
-                room.process.wait()
+                self._log.error("killed", process=name, why="did not drain")
+                process.kill()
+                process.wait()
         (self.home.run / "endpoints.json").unlink(missing_ok=True)
 
     def _spawn(self, room: Room) -> None:

@@ -1,0 +1,121 @@
+"""The model of the race between a cut and a payment: its promises hold, and each fails when its guard is taken away.
+
+Spin searches every order of steps. A fault is a death, a takeover from a worker that goes on, a lost frame or an answer
+that comes too late; two of them may meet in any way in the quick runs, three in the slow ones.
+"""
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+MODEL = Path(__file__).parent / "cut_versus_payment.pml"
+DEEPEST = 200_000
+"""Steps in one run; a search that meets this limit says so, and its test fails."""
+
+pytestmark = pytest.mark.needs("spin")
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What pan reported."""
+
+    errors: int
+    states: int
+    report: str
+
+
+def search(folder: Path, *flags: str, faults: int, forever: str = "") -> Search:
+    """Search the model with these flags; `forever` names the property over endless, fair runs."""
+    defines = [f"-DFAULTS={faults}", *(f"-D{flag}" for flag in flags), *(["-DFOREVER"] if forever else ["-DNONCES"])]
+    _run(folder, "spin", *defines, "-a", str(MODEL))
+    kind = ["-DNFAIR=3"] if forever else ["-DSAFETY", "-DNOCLAIM"]
+    # A search that ends at the first error is shorter than the compiler's best effort.
+    effort = "-O0" if flags else "-O2"
+    _run(folder, "gcc", effort, "-w", "-DCOLLAPSE", *kind, "-o", "pan", "pan.c")
+    report = _run(folder, "./pan", f"-m{DEEPEST}", *(["-a", "-f", "-N", forever] if forever else []))
+    errors = re.search(r"errors: (\d+)", report)
+    states = re.search(r"(\d+) states, stored", report)
+    assert errors is not None, report
+    assert states is not None, report
+    return Search(int(errors[1]), int(states[1]), report)
+
+
+def _run(folder: Path, *command: str) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command[0]}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def _holds(found: Search, *, at_least: int) -> None:
+    assert found.errors == 0, found.report
+    # An error is not the only way to find none: the search must have been whole, and wide.
+    assert "Search not completed" not in found.report
+    assert "max search depth too small" not in found.report
+    assert found.states > at_least, found.report
+
+
+def test_no_cut_after_a_payment_no_second_repeat_no_nonce_twice_no_deadlock(tmp_path: Path) -> None:
+    """I1 and I2 over every meeting of two faults."""
+    _holds(search(tmp_path, faults=2), at_least=1_000_000)
+
+
+@pytest.mark.parametrize("promise", ["lit", "settled"])
+def test_every_fair_run_ends_lit_and_settled(tmp_path: Path, promise: str) -> None:
+    """A payer has light in the end, and every order comes to an end."""
+    _holds(search(tmp_path, faults=1, forever=promise), at_least=100_000)
+
+
+def test_a_part_payment_is_kept_by_the_fence_alone(tmp_path: Path) -> None:
+    """Nothing but the fence stands between a part payment and the cut."""
+    _holds(search(tmp_path, "PART", faults=1), at_least=10_000)
+
+
+@pytest.mark.parametrize(
+    ("flags", "faults", "why"),
+    [
+        (("ONE_STATEMENT", "PART"), 0, "assertion violated !(paid)"),
+        (("ONE_STATEMENT",), 1, "assertion violated !(paid)"),
+        (("NO_FENCE_LOCK", "PART"), 0, "assertion violated !(paid)"),
+        (("NO_FENCE_LOCK",), 1, "assertion violated !(paid)"),
+        (("COUNTER_PER_FRAME",), 1, "assertion violated (restore_order!="),
+        (("RESYNC",), 1, "assertion violated !((used&"),
+        (("CLAIM_WAITS",), 1, "invalid end state"),
+        (("NO_LIMIT",), 2, "assertion violated (sends<=2)"),
+        (("REACH_DARK",), 0, "assertion violated 0"),
+        (("REACH_LIT",), 0, "assertion violated (relay=="),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
+)
+def test_without_its_guard_it_fails(tmp_path: Path, flags: tuple[str, ...], faults: int, why: str) -> None:
+    """Each guard is needed: the search finds what it keeps away."""
+    found = search(tmp_path, *flags, faults=faults)
+    assert found.errors == 1, found.report
+    assert _plain(why) in _plain(found.report)
+
+
+@pytest.mark.parametrize(("flag", "promise"), [("NO_RESTORE", "lit"), ("NO_EXPIRY", "lit"), ("NO_EXPIRY", "settled")])
+def test_without_its_guard_it_never_ends_well(tmp_path: Path, flag: str, promise: str) -> None:
+    """The properties over endless runs can fail as well."""
+    found = search(tmp_path, flag, faults=1, forever=promise)
+    assert found.errors == 1, found.report
+    assert "acceptance cycle" in found.report
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("promise", ["lit", "settled"])
+def test_two_faults_end_lit_and_settled(tmp_path: Path, promise: str) -> None:
+    """The same over every meeting of two faults."""
+    _holds(search(tmp_path, faults=2, forever=promise), at_least=2_000_000)
+
+
+@pytest.mark.slow
+def test_three_faults(tmp_path: Path) -> None:
+    """I1 and I2 over every meeting of three faults (some 1.5 GB)."""
+    _holds(search(tmp_path, faults=3), at_least=10_000_000)
+
+
+def _plain(text: str) -> str:
+    return text.replace(" ", "")

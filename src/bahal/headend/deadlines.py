@@ -12,6 +12,7 @@ import asyncio
 from typing import Protocol
 
 TICK_S = 0.05
+_LAG_KEPT = 0.8
 
 
 class Timed(Protocol):
@@ -35,7 +36,7 @@ class Deadlines:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self.lag = 0.0
-        """How late the last tick came, in seconds: what a busy loop makes everybody wait."""
+        """How late ticks have come lately, in seconds: what a busy loop makes everybody wait."""
         self._seen = self._tick_of(loop.time())
 
     def watch(self, timed: Timed) -> None:
@@ -60,7 +61,7 @@ class Deadlines:
     def _pass(self) -> None:
         self._timer = None
         now = self._loop.time()
-        self.lag = max(0.0, now - self._timer_at)
+        self.lag = max(now - self._timer_at, self.lag * _LAG_KEPT)
         before, self._seen = self._seen, self._tick_of(now)
         for tick in range(before + 1, self._seen + 1):
             for timed in self._buckets.pop(tick, ()):

@@ -11,6 +11,8 @@ CONFIRMED: Final = "confirmed"
 FIELD_TASK: Final = "field_task"
 BACK: Final = "back"
 """Give it back: as authorised if it was never sent, as unknown if it was. The database knows which."""
+UNSENT: Final = "unsent"
+"""Give it back like that, and know that no byte followed if it was marked sent."""
 
 MOST_SENDS: Final = 2
 MOST_TRIES: Final = {CUT: 5, RESTORE: 8}

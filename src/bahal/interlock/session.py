@@ -39,6 +39,7 @@ from bahal.interlock.orders import (
     FIELD_TASK,
     MOST_SENDS,
     MOST_TRIES,
+    UNSENT,
     Claim,
     Outcome,
     pause_before,
@@ -215,10 +216,10 @@ class RelaySession(Session):
             # The database has ended the order or given it back; our lease is all that is left.
             self._conclude(None, reason)
         elif self._broken is not None or not self.alive:
-            self._conclude(BACK, self._broken or "connection_lost", retry_s=0.2)
+            self._conclude(UNSENT, self._broken or "connection_lost", retry_s=0.2)
         elif time.monotonic() - committed > WRITE_WITHIN_S:
             # Too long since the right was derived. Nothing was written: the next holder reads, and derives again.
-            self._conclude(BACK, "late_to_write", retry_s=0.2)
+            self._conclude(UNSENT, "late_to_write", retry_s=0.2)
         else:
             self._act()
 
@@ -229,7 +230,7 @@ class RelaySession(Session):
         try:
             request = self.association.action(RELAY_CLASS, RELAY, method, _ZERO)
         except DlmsError as error:
-            self.break_off(error.name, error)
+            self._conclude(FIELD_TASK, error.name)
             return
         self._step = Step.ACTING
         self.say(request)
@@ -299,7 +300,7 @@ class RelaySession(Session):
     def unanswered(self) -> None:
         """The database failed the call, and nobody knows whether it marked the order. Nothing was written to the meter;
         giving the order back lets the database say which it is."""
-        self._conclude(BACK, "database_failed", retry_s=0.2)
+        self._conclude(UNSENT, "database_failed", retry_s=0.2)
 
     def closed(self) -> None:
         """The room is free for the next."""

@@ -140,7 +140,8 @@ BEGIN
                o.state IN ('claimed', 'unknown') AND o.claimed_by = p_worker AND o.lease_until > clock_timestamp()
                    AND o.kind = 'cut' AND o.meter = l.meter AND o.connection = l.connection AS mine,
                EXISTS (SELECT FROM interlock_sending s WHERE s.meter = l.meter AND s.kind = 'cut' AND s.order_id <> o.id
-                       AND s.business_at > p_at - interval '24 hours') AS cut_today
+                       AND s.business_at > p_at - interval '24 hours') AS cut_today,
+               NOT EXISTS (SELECT FROM interlock_sending s WHERE s.order_id = o.id) AS first_sending
         FROM supply_order o
         JOIN interlock_line l ON l.order_id = o.id
         JOIN interlock_warrant w ON w.warrant = l.warrant
@@ -167,12 +168,12 @@ BEGIN
         FROM asked a
         LEFT JOIN authority_facts(ARRAY(SELECT x.connection FROM asked x), p_at) facts ON facts.connection = a.connection
     ), ranked AS MATERIALIZED (
-        SELECT j.*, j.word = 'cut' AND j.sends = 0 AS counts,
-               row_number() OVER (PARTITION BY j.drive, j.word, j.sends = 0 ORDER BY j.id) AS n_drive,
-               row_number() OVER (PARTITION BY j.circle, j.word, j.sends = 0 ORDER BY j.id) AS n_circle,
-               row_number() OVER (PARTITION BY j.word, j.sends = 0 ORDER BY j.id) AS n_state,
-               row_number() OVER (PARTITION BY j.transformer, j.word, j.sends = 0 ORDER BY j.id) AS n_transformer,
-               row_number() OVER (PARTITION BY j.feeder, j.word, j.sends = 0 ORDER BY j.id) AS n_feeder
+        SELECT j.*, j.word = 'cut' AND j.first_sending AS counts,
+               row_number() OVER (PARTITION BY j.drive, j.word, j.first_sending ORDER BY j.id) AS n_drive,
+               row_number() OVER (PARTITION BY j.circle, j.word, j.first_sending ORDER BY j.id) AS n_circle,
+               row_number() OVER (PARTITION BY j.word, j.first_sending ORDER BY j.id) AS n_state,
+               row_number() OVER (PARTITION BY j.transformer, j.word, j.first_sending ORDER BY j.id) AS n_transformer,
+               row_number() OVER (PARTITION BY j.feeder, j.word, j.first_sending ORDER BY j.id) AS n_feeder
         FROM judged j
     ), capped AS MATERIALIZED (
         SELECT r.*,
@@ -263,8 +264,9 @@ $$;
 
 -- What attempts ended in, written back in one statement: the order's step, the evidence, the relay, the lease.
 -- `p_states`: the order's next state; 'back' gives the order back after p_retry seconds, as authorised if it was never
--- sent and as unknown if it was; NULL frees the lease and says nothing of the order. A result counts only while the
--- meter's lease is still the one it was taken under. Returns the orders whose result counted.
+-- sent and as unknown if it was; 'unsent' does so too and tells that nothing was written after the last sending, which
+-- then does not count among the two that an order may have; NULL frees the lease and says nothing of the order. A result
+-- counts only while the meter's lease is still the one it was taken under. Returns the orders whose result counted.
 CREATE FUNCTION interlock_results(
     p_worker text, p_at timestamptz, p_orders bigint[], p_tokens bigint[], p_states text[], p_reasons text[],
     p_before boolean[], p_after boolean[], p_controls smallint[], p_modes smallint[], p_counters bigint[],
@@ -285,7 +287,9 @@ CREATE FUNCTION interlock_results(
         FROM held h WHERE m.meter = h.meter AND h.lease_token = h.token AND h.lease_holder = p_worker RETURNING h.id
     ), stepped AS (
         UPDATE supply_order o SET
-               state = CASE WHEN g.state <> 'back' THEN g.state WHEN o.state = 'claimed' THEN 'authorised' ELSE 'unknown' END,
+               state = CASE WHEN g.state NOT IN ('back', 'unsent') THEN g.state
+                            WHEN o.state = 'claimed' THEN 'authorised' ELSE 'unknown' END,
+               sends = o.sends - CASE WHEN g.state = 'unsent' AND o.state = 'sent' THEN 1 ELSE 0 END,
                reason = g.reason, lease_until = clock_timestamp(),
                tries = o.tries - CASE WHEN g.reason = 'no_room' THEN 1 ELSE 0 END,  -- it was never tried
                confirmed_at = CASE WHEN g.state = 'confirmed' THEN clock_timestamp() ELSE o.confirmed_at END,

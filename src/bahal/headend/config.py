@@ -1,0 +1,95 @@
+"""What the head-end is told: its database role's address, its folder with the sealing key, its ports and its limits."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bahal.shared.clock import Clock, RehearsalClock, WallClock
+from bahal.shared.errors import ENVIRONMENT, Refusal
+
+READING_SAP = 32
+PUSH_SAP = 64
+
+
+class HeadendMisconfigured(Refusal):
+    """A file of the head-end's own folder is missing or wrong: it does not start."""
+
+    code = "headend_misconfigured"
+    exit_code = ENVIRONMENT
+    hi = "हेड-एंड की फ़ाइल {file} सही नहीं है: {why}"
+    en = "The head-end's file {file} is wrong: {why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadendConfig:
+    """Everything the head-end is told. Seconds are wall time; `session_s` stays below `lease_s`, which is not renewed.
+
+    `dial_in` and `metrics` are ports: the next free one if taken, any for 0.
+    """
+
+    dsn: str
+    folder: Path
+    dial_in: int = 4060
+    dial_in_host: str = "127.0.0.1"
+    metrics: int = 9100
+    clock: Path | None = None
+    concurrency: int = 2_000
+    per_cell: int = 8
+    reply_s: float = 8.0
+    connect_s: float = 8.0
+    session_s: float = 25.0
+    lease_s: float = 40.0
+    counter_block: int = 32
+    poll_s: float = 0.5
+    drain_s: float = 10.0
+    connections: int = 4
+    dial_in_most: int = 5_000
+    dial_in_idle_s: float = 15.0
+    dial_in_total_s: float = 60.0
+    system_title: bytes = b"BHL\x00\x00\x00\x00\x20"
+
+    @staticmethod
+    def read(folder: Path, *, dsn: str, dial_in: int, metrics: int, clock: Path | None = None) -> HeadendConfig:
+        """With what `headend.json` in the folder changes, if there is one: any of the limits, `dial_in_host`.
+
+        :raises HeadendMisconfigured: no JSON object, a name that is not known, or a value of another kind.
+        """
+        try:
+            stated: Any = json.loads((folder / "headend.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            stated = {}
+        except (OSError, ValueError) as wrong:
+            raise HeadendMisconfigured(file="headend.json", why=str(wrong)) from wrong
+        config = HeadendConfig(dsn=dsn, folder=folder, dial_in=dial_in, metrics=metrics, clock=clock)
+        if not isinstance(stated, dict):
+            raise HeadendMisconfigured(file="headend.json", why="not a JSON object")
+        changed: dict[str, Any] = {}
+        for name, value in stated.items():
+            kind = type(getattr(config, name, None))
+            wanted = str if name == "dial_in_host" else (int, float) if kind is float else int
+            if (
+                kind not in (int, float, str)
+                or name == "dsn"
+                or isinstance(value, bool)
+                or not isinstance(value, wanted)
+            ):
+                raise HeadendMisconfigured(file="headend.json", why=f"{name}: {value!r}")
+            if not isinstance(value, str) and value <= 0:
+                raise HeadendMisconfigured(file="headend.json", why=f"{name} must be above zero")
+            changed[name] = value
+        return replace(config, **changed)
+
+    def business_clock(self) -> Clock:
+        """The clock that pushes and readings are dated by.
+
+        :raises HeadendMisconfigured: the clock file cannot be read.
+        """
+        if self.clock is None:
+            return WallClock()
+        try:
+            return RehearsalClock(self.clock)
+        except (OSError, ValueError) as wrong:
+            raise HeadendMisconfigured(file=str(self.clock), why=str(wrong)) from wrong

@@ -1,0 +1,136 @@
+"""The report's words, each in Hindi and English."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from bahal.domains.arrears.verdict import REASONS
+from bahal.domains.protection.rules import KINDS
+from bahal.shared.text import Language, day_in_words, grouped
+
+WORDS: Mapping[str, tuple[str, str]] = {
+    "title": ("वसूली प्रतिवेदन", "Recovery report"),
+    "circle": ("बिलासपुर वृत्त", "Bilaspur circle"),
+    "simulated": (
+        "यह पूर्वाभ्यास है। लोग, बिल, मीटर, बैंक और एसएमएस केंद्र काल्पनिक हैं। DLMS/COSEM संदेश, विच्छेदन का अधिकार, "
+        "बही और रिले की जाँच वही हैं जो असल में चलते हैं।",
+        "This is a rehearsal. The people, bills, meters, bank and SMS centre are simulated. The DLMS/COSEM messages, "
+        "the right to cut, the ledger and the reading back of each relay are those that run in earnest.",
+    ),
+    "key_cut": ("कटे और जाँचे गए", "cut and read back"),
+    "key_rupees": ("काउंटर पर मिले", "paid at the counter"),
+    "key_restored": ("की बिजली बहाल", "lit again"),
+    "key_p50": ("भुगतान से बिजली तक, आधे इससे पहले", "from payment to light, half were sooner"),
+    "key_dark": ("अब भी विच्छेदित", "still dark"),
+    "funnel": ("सूची से बहाली तक", "From the list to the light"),
+    "listed": ("₹5,000 से अधिक बकाया, सूचना तामील", "Owed over ₹5,000 under a served notice"),
+    "dropped_out": ("स्मरणों के बीच चुकाया, सूची से बाहर", "Paid between the reminders, dropped out"),
+    "proposed": ("प्रस्तावित, दो अधिकारियों के हस्ताक्षर", "Proposed, signed by two officers"),
+    "cancelled_paid": ("काटने से ठीक पहले चुकाया, रद्द", "Paid before their own cut, cancelled"),
+    "sent": ("विच्छेदन भेजा", "Cut sent"),
+    "confirmed": ("विच्छेदन रिले पढ़कर पक्का", "Cut confirmed by reading the relay"),
+    "paid": ("कटने के बाद चुकाया", "Paid after the cut"),
+    "restored": ("बहाल, रिले पढ़कर पक्का", "Restored, confirmed by reading the relay"),
+    "still_dark": ("अब भी विच्छेदित", "Still dark"),
+    "step": ("चरण", "Step"),
+    "connections": ("कनेक्शन", "Connections"),
+    "share": ("सूची का अंश", "Share of the list"),
+    "divisions": ("संभागवार", "By division"),
+    "division": ("संभाग", "Division"),
+    "col_sent": ("भेजे", "Sent"),
+    "col_confirmed": ("पक्के", "Confirmed"),
+    "col_paid": ("चुकाया", "Paid"),
+    "col_rupees": ("राशि", "Amount"),
+    "col_restored": ("बहाल", "Restored"),
+    "col_dark": ("विच्छेदित", "Dark"),
+    "total": ("योग", "Total"),
+    "light": ("भुगतान से बिजली तक", "From payment to light"),
+    "light_text": (
+        "समय भुगतान की पावती से मीटर की रिले चालू पढ़े जाने तक, सेकंड में। आधे भुगतान {p50} सेकंड में बहाल हुए, "
+        "सौ में से निन्यानवे {p99} सेकंड में।",
+        "Seconds from the acknowledged payment until the meter's relay was read back closed. Half of the payers were "
+        "lit within {p50} s, ninety-nine in a hundred within {p99} s.",
+    ),
+    "chart": ("भुगतान से बिजली तक के सेकंड, कनेक्शनों की संख्या", "Seconds from payment to light, number of connections"),
+    "seconds": ("सेकंड", "Seconds"),
+    "and_longer": ("{low} या अधिक", "{low} or more"),
+    "as_table": ("आँकड़े तालिका में", "The figures as a table"),
+    "messages": ("एसएमएस", "SMS"),
+    "messages_text": ("{sent} भेजे गए, {delivered} पहुँचे।", "{sent} sent, {delivered} delivered."),
+    "message_kind": ("प्रकार", "Kind"),
+    "message_sent": ("भेजे", "Sent"),
+    "kind_reminder": ("स्मरण", "Reminder"),
+    "kind_cut": ("विच्छेदन की सूचना", "Supply cut"),
+    "kind_restored": ("बिजली बहाल", "Supply restored"),
+    "kind_payment": ("भुगतान की पावती", "Payment received"),
+    "excluded": ("न्यूनतम से अधिक बकाया, पर सूची में नहीं", "Over the minimum, but not listed"),
+    "reason": ("कारण", "Reason"),
+    "open_ends": ("जो शेष है", "What is left open"),
+    "unknown": ("परिणाम अज्ञात", "Outcome unknown"),
+    "field_tasks": ("मौके पर जाँच", "Field tasks"),
+    "relay_off": ("मीटर जिनकी रिले खुली पढ़ी गई", "Meters whose relay was last read open"),
+    "nothing_open": ("कुछ शेष नहीं: हर आदेश का परिणाम पढ़ा गया।", "Nothing: every order ended with its relay read."),
+    "state_cancelled": ("रद्द", "Cancelled"),
+    "state_refused": ("अस्वीकृत", "Refused"),
+    "state_quarantined": ("रोककर रखे", "Quarantined"),
+    "state_expired": ("अवधि समाप्त", "Expired"),
+    "state_authorised": ("प्रतीक्षा में", "Waiting"),
+    "state_claimed": ("प्रतीक्षा में", "Waiting"),
+    "state_proposed": ("हस्ताक्षर शेष", "Not signed"),
+    "alerts": ("चेतावनियाँ", "Alerts"),
+    "no_alerts": ("कोई चेतावनी नहीं।", "None."),
+    "alert": ("चेतावनी", "Alert"),
+    "meter": ("मीटर", "Meter"),
+    "connection": ("कनेक्शन", "Connection"),
+    "at": ("समय", "Time"),
+    "provenance": ("यह प्रतिवेदन किससे बना", "Where this report comes from"),
+    "drive": ("अभियान", "Drive"),
+    "seed": ("बीज संख्या", "Seed"),
+    "list_sha256": ("हस्ताक्षरित सूची का SHA-256", "SHA-256 of the signed list"),
+    "fleet_log": ("मीटरों का अपना लॉग, मिलान के लिए", "The meters' own log, to compare with"),
+    "took": ("पहले विच्छेदन से अंतिम की जाँच तक", "From the start to the last cut read back"),
+    "took_seconds": ("{seconds} से.", "{seconds} s"),
+}
+
+WEEKDAYS: Mapping[Language, tuple[str, ...]] = {
+    "hi": ("सोमवार", "मंगलवार", "बुधवार", "गुरुवार", "शुक्रवार", "शनिवार", "रविवार"),
+    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+}
+
+_SIDE = {"hi": 0, "en": 1}
+
+
+def word(key: str, language: Language, **data: object) -> str:
+    """A word or sentence of the report."""
+    return WORDS[key][_SIDE[language]].format_map(data)
+
+
+def place_and_day(language: Language, on: date | None) -> str:
+    """The circle, and the day of the cut if it is known: Bilaspur circle, Monday 24 November 2025."""
+    place = word("circle", language)
+    return place if on is None else f"{place}, {WEEKDAYS[language][on.weekday()]} {day_in_words(on, language)}"
+
+
+def reason(code: str, language: Language) -> str:
+    """A reason against a cut, or its code where there are no words for it."""
+    return REASONS[code][_SIDE[language]] if code in REASONS else code.replace("_", " ")
+
+
+def alert_kind(code: str, language: Language) -> str:
+    """What an alert means, or its code."""
+    return KINDS[code][_SIDE[language]] if code in KINDS else code.replace("_", " ")
+
+
+def known(prefix: str, code: str, language: Language) -> str:
+    """`prefix_code` if it is a word of ours, else the code."""
+    key = f"{prefix}_{code}"
+    return word(key, language) if key in WORDS else code.replace("_", " ")
+
+
+def in_rupees(amount: int) -> str:
+    """Whole rupees in Indian grouping."""
+    return f"₹{grouped(amount)}"
+
+
+def in_seconds(seconds: float | None) -> str:
+    """Seconds to two places, or a dash where nothing was measured."""
+    return "–" if seconds is None else f"{seconds:.2f}"

@@ -171,6 +171,8 @@ def test_what_is_missing_is_left_out():
     bare |= {"alerts": [], "restored": {"confirmed": 0, "p50_s": None, "p99_s": None}}
     html = page(bare, language="en")
     assert "rehearsal" not in html
+    assert "Bilaspur circle" not in html
+    assert "Drive 1" in html
     assert "None" not in "".join(read(html).text).replace("None.", "")
     with pytest.raises(KeyError):
         page({key: value for key, value in RESULT.items() if key != "cut"}, language="en")

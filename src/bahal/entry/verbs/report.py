@@ -28,15 +28,15 @@ def report(
     """Show what came of a drive: listed, cut, paid, restored, still dark."""
     enter()
     from bahal.journeys.recovery_report import recovery_report
-    from bahal.rehearsal.recovery import show, write_page
+    from bahal.rehearsal.recovery import details_of, show, write_page
 
     language: Language = "hi" if (lang or language_of()) == "hi" else "en"
     result = recovery_report(drive=drive)
     if html is not None:
-        write_page(html, result, language=language)
+        write_page(html, result, language=language, details=details_of(drive=drive))
     if as_json:
         typer.echo(json.dumps(result, ensure_ascii=False, default=str))
     else:
-        show(result, language=language, console=Console())
+        show(result, language=language, console=Console(), details=details_of(drive=drive))
     if html is not None and not as_json:
         answering.answer({"path": str(html)}, as_json=False, hi="प्रतिवेदन: {path}", en="Report: {path}", lang=language)

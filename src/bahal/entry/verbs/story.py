@@ -168,7 +168,7 @@ def _live(
     from bahal.rehearsal.circle import build_circle
     from bahal.rehearsal.monday import Doors, Monday
     from bahal.rehearsal.officers import prepare_officers
-    from bahal.rehearsal.recovery import show, write_page
+    from bahal.rehearsal.recovery import details_of, show, write_page
     from bahal.rehearsal.seeding import analyse, seed_circle
 
     with roster_path(home).open(newline="", encoding="utf-8") as rows:
@@ -204,9 +204,10 @@ def _live(
     doors = Doors(web=running["web"], bank=running["bank"], fleet_admin=str(home.run / "fleet.sock"))
     monday = Monday(home=home, doors=doors, circle=circle, officers=officers, teller=teller, reply_delay=delay)
     result = {"schema": 1, "seed": seed, **monday.live(), "fleet_log": str(home.logs / "fleet.jsonl")}
-    show(result, language=teller.language, console=teller.console)
+    details = details_of(drive=result["drive"])
+    show(result, language=teller.language, console=teller.console, details=details, on=day)
     page = home.path / "recovery.html"
-    write_page(page, result, language=teller.language)
+    write_page(page, result, language=teller.language, details=details, on=day)
     return result, page
 
 

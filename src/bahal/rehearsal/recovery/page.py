@@ -46,7 +46,7 @@ def page(
     figures = figures_of(result, details, language)
     css = _CSS.read_text(encoding="utf-8")
     allowed = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    title = f"{word('title', language)} · {place_and_day(language, on)}"
+    title = f"{word('title', language)} · {place_and_day(result, language, on)}"
     body = "\n".join(
         part
         for part in (
@@ -97,7 +97,7 @@ def _header(result: Mapping[str, Any], language: Language, on: date | None) -> s
     notice = f'<p class="notice">{say("simulated")}</p>' if "seed" in result else ""
     return (
         f'<header>\n<p class="brand">{"बहाल" if language == "hi" else "Bahal"}</p>\n<h1>{say("title")}</h1>\n'
-        f'<p>{escape(place_and_day(language, on))}</p>\n{notice}\n<dl class="keys">{boxes}</dl>\n</header>'
+        f'<p>{escape(place_and_day(result, language, on))}</p>\n{notice}\n<dl class="keys">{boxes}</dl>\n</header>'
     )
 
 

@@ -44,7 +44,7 @@ def show(
         return word(key, language, **data)
 
     out.print()
-    out.rule(Text(f"{say('title')} · {place_and_day(language, on)}", style="bold"))
+    out.rule(Text(f"{say('title')} · {place_and_day(result, language, on)}", style="bold"))
     out.print(
         Text.assemble(
             (grouped(result["cut"]["confirmed"]), "bold"),

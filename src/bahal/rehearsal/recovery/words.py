@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from bahal.domains.arrears.verdict import REASONS
 from bahal.domains.protection.rules import KINDS
@@ -104,9 +105,9 @@ def word(key: str, language: Language, **data: object) -> str:
     return WORDS[key][_SIDE[language]].format_map(data)
 
 
-def place_and_day(language: Language, on: date | None) -> str:
-    """The circle, and the day of the cut if it is known: Bilaspur circle, Monday 24 November 2025."""
-    place = word("circle", language)
+def place_and_day(result: Mapping[str, Any], language: Language, on: date | None) -> str:
+    """Bilaspur circle, Monday 24 November 2025: of a rehearsal its circle, else the drive; the day if it is known."""
+    place = word("circle", language) if "seed" in result else f"{word('drive', language)} {result.get('drive', '–')}"
     return place if on is None else f"{place}, {WEEKDAYS[language][on.weekday()]} {day_in_words(on, language)}"
 
 

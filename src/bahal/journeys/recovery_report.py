@@ -175,8 +175,16 @@ def _alerts(drive: Drive) -> list[dict[str, Any]]:
         " WHERE a.raised_at >= %s ORDER BY a.id",
         drive.proposed_at,
     )
-    names = ("kind", "meter", "connection", "raised_at", "business_at")
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return [
+        {
+            "kind": kind,
+            "meter": meter,
+            "connection": connection,
+            "raised_at": raised_at.isoformat(),
+            "business_at": business_at.isoformat(),
+        }
+        for kind, meter, connection, raised_at, business_at in rows
+    ]
 
 
 def _percentile(ordered: Sequence[float], percent: int) -> float | None:

@@ -82,18 +82,20 @@ def demo(
     teller = Teller(language)
     teller.say("opening", home=str(home.path))
     _check(home, consumers, defaulters, payers, rupees, race, seed, day)
+    if json_file is not None:
+        json_file.touch()  # a result that cannot be written is known before the Monday, not after it
     _begin_anew(home)
     supervisor = _open(home, consumers, defaulters, seed, reply_delay, day)
     try:
         _await_open(home, supervisor)
         teller.say("opened")
         result, page = _live(home, consumers, defaulters, payers, rupees, race, reply_delay, seed, day, teller)
+        if json_file is not None:
+            json_file.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            teller.say("written", path=str(json_file))
     except BaseException:
         _close(supervisor)
         raise
-    if json_file is not None:
-        json_file.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        teller.say("written", path=str(json_file))
     teller.say("written", path=str(page))
     if keep:
         endpoints = read_json(home.run / "endpoints.json") or {}

@@ -81,12 +81,18 @@ class Monday:
         self.chance = Random(f"monday {circle.seed}")  # noqa: S311  # who pays when, not a secret
         self._paid = 0
         self._lock = threading.Lock()
+        # One client for all: making one costs more than the payment it carries.
+        self._http = httpx.Client(timeout=30, trust_env=False, verify=False)  # noqa: S501  # plain HTTP on loopback
 
     def live(self) -> dict[str, Any]:
         """The whole story; returns the demo's JSON without what only the caller knows (fleet log, seed).
 
         :raises StoryStalled: something stopped moving.
         """
+        with self._http:
+            return self._live()
+
+    def _live(self) -> dict[str, Any]:
         first_day = self.circle.monday - timedelta(days=REMINDER_DAYS)
         for nth in range(REMINDER_DAYS):
             self._remind(first_day + timedelta(days=nth))
@@ -267,16 +273,15 @@ class Monday:
 
     def _pay(self, paying: Paying, counted: bool = False) -> None:
         """The money goes through the bank first; the counter then posts the bank's payment, under its number."""
-        with httpx.Client(timeout=30) as http:
-            body = {"consumer": paying.connection, "paise": paying.paise, "channel": "counter"}
-            collected = http.post(f"{self.doors.bank}/collect", json=body)
-            collected.raise_for_status()
-            posted = http.post(
-                f"{self.doors.web}/api/v1/payments",
-                json=body,
-                headers={"Idempotency-Key": str(collected.json()["payment"])},
-            )
-            posted.raise_for_status()
+        body = {"consumer": paying.connection, "paise": paying.paise, "channel": "counter"}
+        collected = self._http.post(f"{self.doors.bank}/collect", json=body)
+        collected.raise_for_status()
+        posted = self._http.post(
+            f"{self.doors.web}/api/v1/payments",
+            json=body,
+            headers={"Idempotency-Key": str(collected.json()["payment"])},
+        )
+        posted.raise_for_status()
         if counted:
             with self._lock:
                 self._paid += 1

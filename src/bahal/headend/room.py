@@ -92,12 +92,20 @@ class Room:
                     await drain()
             except TimeoutError:
                 self.log.warning("drain_cut_short", after_s=drain_s)
+        await self.halt()
+        self.log.info("ended")
+
+    async def halt(self) -> None:
+        """Stop every part.
+
+        :raises BaseException: what a part had ended with before.
+        """
         for part in self._parts:
             part.cancel()
         await asyncio.gather(*self._parts, return_exceptions=True)
+        self._parts.clear()
         if self._broken is not None:
             raise self._broken
-        self.log.info("ended")
 
     def _part_ended(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():

@@ -19,97 +19,116 @@ from bahal.interlock.session import RelayKeys
 
 
 async def run(config: InterlockConfig) -> None:
-    """Live until SIGTERM or SIGINT. When ready, writes `{"ready": true, "worker", "port", "profile", ...}`.
+    """Live until SIGTERM or SIGINT. When ready, writes `{"ready": true, "port", "worker", "profile", "signed_by"}`.
 
     :raises InterlockMisconfigured: a file of its folder is missing or wrong.
+    :raises OSError: no port is free for the status page.
     :raises psycopg.OperationalError: the database does not answer at the start.
     """
     room = Room("interlock")
-    officers = load_officers(config.folder)
-    profile, signers = load_profile(config.folder, officers)
-    clock = config.business_clock()
+    interlock = Interlock(config, room)
+    await interlock.database.open()
     try:
-        room_key = read_sealing_key(config.folder / "sealing.key")
-    except (OSError, ValueError) as wrong:
-        raise InterlockMisconfigured(file="sealing.key", why=str(wrong)) from wrong
-    concurrency = room_for_sockets(config.concurrency)
-    if concurrency < config.concurrency:
-        room.log.warning("fewer_sockets", wanted=config.concurrency, concurrency=concurrency)
-        config = config.with_concurrency(concurrency)
-    room.log.info("caps", profile=profile.name, signed_by=signers, **profile.figures())
-
-    worker = worker_name()
-    database = Database(
-        config.dsn, room=room.name, connections=config.connections, metrics=DatabaseMetrics(room.registry)
-    )
-    link_metrics = LinkMetrics(room.registry)
-    links = Links(
-        loop=asyncio.get_running_loop(), metrics=link_metrics, reply_s=config.reply_s, connect_s=config.connect_s
-    )
-    metrics = InterlockMetrics(room.registry)
-    ringer = Ringer(database, "bahal_results")
-    desk = InterlockDesk(
-        config=config,
-        worker=worker,
-        database=database,
-        clock=clock,
-        profile=profile,
-        links=links,
-        keys=KeyRing(room_key, database=database, imports="interlock_import", ready=RelayKeys),
-        metrics=metrics,
-        ringer=ringer,
-    )
-    drives = Drives(
-        database=database,
-        clock=clock,
-        profile=profile,
-        officers=officers,
-        metrics=metrics,
-        ringer=ringer,
-        opened=desk.cuts_opened,
-    )
-    link_metrics.open.set_function(lambda: len(links.open))
-    link_metrics.waiting.set_function(lambda: desk.pacing.waiting)
-
-    await database.open()
-    page, port = await room.status(config.port)
-    tending = asyncio.Event()
-    desk.results_seen = lambda: tending.set() if drives.canary_open else None
-
-    def ring(payload: str) -> None:
-        tending.set()
-        desk.ring(payload)
-
-    room.part("listen", listen(database, {"bahal_orders": ring}))
-    room.part("ringer", ringer.run())
-    room.part("cuts", desk.sender.cuts.run())
-    room.part("restores", desk.sender.restores.run())
-    room.part("results", desk.results.batches.run())
-    room.part("tend", _tend(room, desk, drives, tending, config.poll_s))
-    room.part("desk", desk.run())
-    try:
+        page, port = await room.status(config.port)
+        interlock.start()
+        ready = {"port": port, "worker": interlock.worker, "profile": interlock.profile.name}
         await room.live(
-            ready={"room": room.name, "port": port, "worker": worker, "profile": profile.name, "signed_by": signers},
-            drain=desk.drain,
+            ready={"room": room.name, **ready, "signed_by": interlock.signers},
+            drain=interlock.desk.drain,
             drain_s=config.drain_s,
         )
-    finally:
-        links.abort_all("connection_lost")
         page.close()
-        await database.close()
+    finally:
+        interlock.links.abort_all("connection_lost")
+        await interlock.database.close()
 
 
-async def _tend(room: Room, desk: InterlockDesk, drives: Drives, asked: asyncio.Event, poll_s: float) -> None:
-    """Look after drives and the switch: when a bell or a canary's result asks for it, and every `poll_s`."""
-    while True:
-        asked.clear()
+class Interlock:
+    """The interlock's parts, put together. Nothing runs before `start`.
+
+    :raises InterlockMisconfigured: a file of its folder is missing or wrong.
+    """
+
+    def __init__(self, config: InterlockConfig, room: Room) -> None:
+        officers = load_officers(config.folder)
+        self.profile, self.signers = load_profile(config.folder, officers)
+        clock = config.business_clock()
         try:
-            await desk.mind_switch()
-            await drives.tend()
-            room.reached()
-        except FAILURES as error:
-            room.log.warning("tend_failed", error=type(error).__name__, why=str(error)[:200])
-            await asyncio.sleep(poll_s)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(poll_s):
-                await asked.wait()
+            room_key = read_sealing_key(config.folder / "sealing.key")
+        except (OSError, ValueError) as wrong:
+            raise InterlockMisconfigured(file="sealing.key", why=str(wrong)) from wrong
+        concurrency = room_for_sockets(config.concurrency)
+        if concurrency < config.concurrency:
+            room.log.warning("fewer_sockets", wanted=config.concurrency, concurrency=concurrency)
+            config = config.with_concurrency(concurrency)
+        room.log.info("caps", profile=self.profile.name, signed_by=self.signers, **self.profile.figures())
+        self._room = room
+        self._poll_s = config.poll_s
+        self.worker = worker_name()
+        self.database = Database(
+            config.dsn, room=room.name, connections=config.connections, metrics=DatabaseMetrics(room.registry)
+        )
+        link_metrics, metrics = LinkMetrics(room.registry), InterlockMetrics(room.registry)
+        self.links = Links(
+            loop=asyncio.get_running_loop(), metrics=link_metrics, reply_s=config.reply_s, connect_s=config.connect_s
+        )
+        self._ringer = Ringer(self.database, "bahal_results")
+        self.desk = InterlockDesk(
+            config=config,
+            worker=self.worker,
+            database=self.database,
+            clock=clock,
+            profile=self.profile,
+            links=self.links,
+            keys=KeyRing(room_key, database=self.database, imports="interlock_import", ready=RelayKeys),
+            metrics=metrics,
+            ringer=self._ringer,
+        )
+        self.drives = Drives(
+            database=self.database,
+            clock=clock,
+            profile=self.profile,
+            officers=officers,
+            metrics=metrics,
+            ringer=self._ringer,
+            opened=self.desk.cuts_opened,
+        )
+        self._asked = asyncio.Event()
+        self.desk.results_seen = self._results_seen
+        link_metrics.open.set_function(lambda: len(self.links.open))
+        link_metrics.waiting.set_function(lambda: self.desk.pacing.waiting)
+
+    def start(self) -> None:
+        """Run every part in the room, until the room ends."""
+        room = self._room
+        room.part("listen", listen(self.database, {"bahal_orders": self._ring}))
+        room.part("ringer", self._ringer.run())
+        room.part("cuts", self.desk.sender.cuts.run())
+        room.part("restores", self.desk.sender.restores.run())
+        room.part("results", self.desk.results.batches.run())
+        room.part("tend", self._tend())
+        room.part("desk", self.desk.run())
+
+    def _ring(self, payload: str) -> None:
+        self._asked.set()
+        self.desk.ring(payload)
+
+    def _results_seen(self) -> None:
+        if self.drives.canary_open:
+            self._asked.set()
+
+    async def _tend(self) -> None:
+        """Look after drives and the switch: when a bell or a canary's result asks for it, and every `poll_s`."""
+        while True:
+            self._asked.clear()
+            try:
+                await self.desk.mind_switch()
+                await self.drives.tend()
+                self._room.reached()
+            except FAILURES as error:
+                self.database.metrics.failures.labels("tend").inc()
+                self._room.log.warning("tend_failed", error=type(error).__name__, why=str(error)[:200])
+                await asyncio.sleep(self._poll_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._poll_s):
+                    await self._asked.wait()

@@ -1,0 +1,1 @@
+"""The head-end: links, pacing, reads and pushes."""

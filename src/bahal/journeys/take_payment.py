@@ -16,8 +16,8 @@ from bahal.domains.ledger.queries import Balance, balance
 from bahal.domains.meters.queries import meters_on
 from bahal.domains.notices.operations import NewMessage, queue_messages
 from bahal.domains.notices.templates import template
-from bahal.domains.payments.operations import Asked, Drawn, check, draw_receipt, record, same_request
-from bahal.domains.payments.queries import by_key
+from bahal.domains.payments.operations import Asked, Drawn, check, draw_receipt, record
+from bahal.domains.payments.queries import Payment
 from bahal.domains.supply.operations import bump, cancel, open_restore
 from bahal.domains.supply.queries import Standing, standing_locked
 from bahal.foundation.audit.operations import Act, record_many
@@ -54,11 +54,9 @@ def take_payment(*, key: str, connection: int, paise: int, channel: str, actor: 
     with transaction():
         with database.cursor() as cursor:
             fence = lock_supply(cursor, [connection])[connection]
-        before = by_key(key=key)
-        if before is not None:
-            same = same_request(before, asked)
-            return Taken(same.receipt, same.acknowledged_at, same.order)
-        drawn = draw_receipt(business_at=business_at)
+        drawn = draw_receipt(asked, business_at=business_at)
+        if isinstance(drawn, Payment):
+            return Taken(drawn.receipt, drawn.acknowledged_at, drawn.order)
         owed = balance(connection=connection)
         settled = min(max(owed.due_paise, 0), paise)
         cleared = paise >= owed.due_paise

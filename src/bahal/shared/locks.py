@@ -74,11 +74,11 @@ def lock_supply(
     """
     wanted = sorted(set(connections))
     try:
-        cursor.execute(f"SET LOCAL lock_timeout = {int(timeout_ms)}")
+        # The limit is set by the same statement: the join is read before its first row is locked.
         cursor.execute(
-            "SELECT connection, generation, desired FROM supply_fence"
-            " WHERE connection = ANY(%s::bigint[]) ORDER BY connection FOR UPDATE",
-            [wanted],
+            "SELECT f.connection, f.generation, f.desired FROM set_config('lock_timeout', %s, true) AS set,"
+            " supply_fence f WHERE f.connection = ANY(%s::bigint[]) ORDER BY f.connection FOR UPDATE OF f",
+            [str(int(timeout_ms)), wanted],
         )
     except Exception as failure:
         if _state_of(failure) in (_LOCK_NOT_AVAILABLE, _DEADLOCK):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from bahal.domains.payments.errors import KeyReusedWithOtherBody, PaymentMalformed
 from bahal.domains.payments.models import CHANNELS
-from bahal.domains.payments.queries import Payment, by_key
+from bahal.domains.payments.queries import Payment, receipt_of
 from bahal.foundation.rows import one, value
 from bahal.foundation.transactions import transaction_required
 from bahal.shared.clock import day_in_india
@@ -51,26 +51,27 @@ def check(asked: Asked) -> None:
         raise PaymentMalformed(field="channel", given=asked.channel[:40])
 
 
-def same_request(payment: Payment, asked: Asked) -> Payment:
-    """The payment that this request made before.
-
-    :raises KeyReusedWithOtherBody: its key was used by another request.
-    """
-    if payment.body_sha256 != asked.sha256():
-        raise KeyReusedWithOtherBody(key=asked.key, receipt=payment.receipt)
-    return payment
-
-
 @transaction_required
-def draw_receipt(*, business_at: datetime) -> Drawn:
-    """Draw the next receipt and the instant of acknowledgement.
+def draw_receipt(asked: Asked, *, business_at: datetime) -> Drawn | Payment:
+    """Draw the next receipt and the instant of acknowledgement; or the payment that this request made before.
 
     The instant is the database's, read after the connection was locked: a cut that was marked sent before this lock was
     given is always older than it, whatever the wait.
+
+    :raises KeyReusedWithOtherBody: the key was used by another request.
     """
-    row = one("SELECT nextval('payments_payment_id_seq'), clock_timestamp()")
+    row = one(
+        "SELECT nextval('payments_payment_id_seq'), clock_timestamp(), receipt, body_sha256, acknowledged_at, \"order\""
+        " FROM (SELECT) AS now LEFT JOIN payments_payment ON idempotency_key = %s",
+        asked.key,
+    )
     assert row is not None
-    return Drawn(row[0], f"BHL-{day_in_india(business_at):%y%m%d}-{row[0]:07d}", row[1])
+    if row[2] is None:
+        return Drawn(row[0], f"BHL-{day_in_india(business_at):%y%m%d}-{row[0]:07d}", row[1])
+    before = Payment(*row[2:])
+    if before.body_sha256 != asked.sha256():
+        raise KeyReusedWithOtherBody(key=asked.key, receipt=before.receipt)
+    return before
 
 
 @transaction_required
@@ -96,6 +97,4 @@ def record(asked: Asked, *, drawn: Drawn, order: int | None, business_at: dateti
     )
     if written is None:
         # The same request locks the same connection and was found before; so this is another body.
-        other = by_key(key=asked.key)
-        assert other is not None
-        raise KeyReusedWithOtherBody(key=asked.key, receipt=other.receipt)
+        raise KeyReusedWithOtherBody(key=asked.key, receipt=str(receipt_of(key=asked.key)))

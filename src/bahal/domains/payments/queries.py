@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from bahal.foundation.rows import one
+from bahal.foundation.rows import value
 
 
 class Payment(NamedTuple):
@@ -11,17 +11,11 @@ class Payment(NamedTuple):
 
     receipt: str
     body_sha256: str
-    connection: int
-    paise: int
-    order: int | None
     acknowledged_at: datetime
+    order: int | None
 
 
-def by_key(*, key: str) -> Payment | None:
-    """The payment that used this key, or None."""
-    row = one(
-        'SELECT receipt, body_sha256, connection, paise, "order", acknowledged_at FROM payments_payment'
-        " WHERE idempotency_key = %s",
-        key,
-    )
-    return None if row is None else Payment(*row)
+def receipt_of(*, key: str) -> str | None:
+    """The receipt of the payment that used this key, or None."""
+    found: str | None = value("SELECT receipt FROM payments_payment WHERE idempotency_key = %s", key)
+    return found

@@ -205,7 +205,7 @@ def write_fleet_roster(home: Home, outside: Outside, *, port: int) -> None:
     write_roster(roster_path(home), invent(count=outside.meters, seed=outside.seed, port=port, makes=makes))
 
 
-def roster_path(home: Home) -> os.PathLike[str]:
+def roster_path(home: Home) -> Path:
     """Where the rehearsal's roster stands."""
     return home.path / "demo" / "roster.csv"
 

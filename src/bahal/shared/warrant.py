@@ -88,7 +88,7 @@ def list_sha256(lines: Iterable[Line]) -> str:
 
 
 def message(document: str, role: str) -> bytes:
-    """What an officer signs; the role (maker or checker) is part of it, so that neither signature serves as the other."""
+    """What an officer signs. The role (maker or checker) is part of it: neither signature serves as the other."""
     if role not in ("maker", "checker"):
         raise ValueError(role)
     return SIGNATURE_CONTEXT + role.encode() + b"\x00" + document.encode()

@@ -73,12 +73,12 @@ def fleet(
 
 def bank(port: Annotated[int, typer.Option(help="0 for any free port.")] = 8810) -> None:
     """Run the bank's stand-in: it takes money and writes logs/bank.jsonl, until SIGTERM."""
-    from bahal.gateways.bank import counter
+    from bahal.gateways.bank.counter import run
 
     home = Home.of()
     home.make()
     set_up_logs("bank")
-    counter.run(port=port, log=home.logs / "bank.jsonl")
+    run(port=port, log=home.logs / "bank.jsonl")
 
 
 def sms(
@@ -86,9 +86,9 @@ def sms(
     callback: Annotated[str, typer.Option(help="Where delivery reports go.")] = "http://127.0.0.1:8800/webhooks/sms",
 ) -> None:
     """Run the SMS centre's stand-in: it delivers and writes logs/sms.jsonl, until SIGTERM."""
-    from bahal.gateways.sms import centre
+    from bahal.gateways.sms.centre import run
 
     home = Home.of()
     home.make()
     set_up_logs("sms")
-    centre.run(port=port, log=home.logs / "sms.jsonl", callback=callback)
+    run(port=port, log=home.logs / "sms.jsonl", callback=callback)

@@ -15,7 +15,9 @@ def lay(apps, schema_editor):
         schema_editor.execute(path.read_text(encoding="utf-8"), params=None)
         if path.name.startswith("20_"):
             with schema_editor.connection.cursor() as cursor:
-                cursor.executemany("INSERT INTO supply_transition (source, target, role) VALUES (%s, %s, %s)", TRANSITIONS)
+                cursor.executemany(
+                    "INSERT INTO supply_transition (source, target, role) VALUES (%s, %s, %s)", TRANSITIONS
+                )
 
 
 class Migration(migrations.Migration):

@@ -4,40 +4,41 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Batch',
+            name="Batch",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('first_entry', models.BigIntegerField(unique=True)),
-                ('last_entry', models.BigIntegerField(unique=True)),
-                ('entries', models.IntegerField()),
-                ('members', models.BinaryField()),
-                ('previous_sha256', models.TextField()),
-                ('sha256', models.TextField()),
-                ('sealed_at', models.DateTimeField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("first_entry", models.BigIntegerField(unique=True)),
+                ("last_entry", models.BigIntegerField(unique=True)),
+                ("entries", models.IntegerField()),
+                ("members", models.BinaryField()),
+                ("previous_sha256", models.TextField()),
+                ("sha256", models.TextField()),
+                ("sealed_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Entry',
+            name="Entry",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('business_at', models.DateTimeField()),
-                ('actor', models.TextField()),
-                ('act', models.TextField()),
-                ('subject', models.TextField()),
-                ('connection', models.BigIntegerField(null=True)),
-                ('data', models.JSONField(default=dict)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
+                ("business_at", models.DateTimeField()),
+                ("actor", models.TextField()),
+                ("act", models.TextField()),
+                ("subject", models.TextField()),
+                ("connection", models.BigIntegerField(null=True)),
+                ("data", models.JSONField(default=dict)),
             ],
             options={
-                'indexes': [models.Index(fields=['connection'], name='audit_entry_connect_8087a0_idx'), models.Index(fields=['subject'], name='audit_entry_subject_63dbdf_idx')],
+                "indexes": [
+                    models.Index(fields=["connection"], name="audit_entry_connect_8087a0_idx"),
+                    models.Index(fields=["subject"], name="audit_entry_subject_63dbdf_idx"),
+                ],
             },
         ),
     ]

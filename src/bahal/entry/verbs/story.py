@@ -80,10 +80,10 @@ def demo(
     home = Home.of()
     day = calendar_day(monday)
     teller = Teller(language)
-    teller.say("opening", home=str(home.path))
     _check(home, consumers, defaulters, payers, rupees, race, seed, day)
     if json_file is not None:
         json_file.touch()  # a result that cannot be written is known before the Monday, not after it
+    teller.say("opening", home=str(home.path))
     _begin_anew(home)
     supervisor = _open(home, consumers, defaulters, seed, reply_delay, day)
     try:
@@ -207,7 +207,8 @@ def _live(
     monday = Monday(home=home, doors=doors, circle=circle, officers=officers, teller=teller, reply_delay=delay)
     result = {"schema": 1, "seed": seed, **monday.live(), "fleet_log": str(home.logs / "fleet.jsonl")}
     details = details_of(drive=result["drive"])
-    show(result, language=teller.language, console=teller.console, details=details, on=day)
+    # The story went to stderr; the report is the result.
+    show(result, language=teller.language, details=details, on=day)
     page = home.path / "recovery.html"
     write_page(page, result, language=teller.language, details=details, on=day)
     return result, page

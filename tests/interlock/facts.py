@@ -179,6 +179,18 @@ def add_meters(owner: Connection, rows: Sequence[dict[str, str]], keys: Keys, *,
     return [row["meter"] for row in rows]
 
 
+def reseal(owner: Connection, keys: Keys, meter: str, **fields: str) -> None:
+    """Give one meter other relay keys than it has."""
+    sealer, import_id = Sealer(keys.interlock.public_key().public_bytes_raw()), uuid.uuid4()
+    owner.execute(
+        "INSERT INTO interlock_import (id, ephemeral_public) VALUES (%s, %s)", (import_id, sealer.ephemeral_public)
+    )
+    owner.execute(
+        "UPDATE interlock_meter SET import = %s, sealed = %s WHERE meter = %s",
+        (import_id, sealer.seal(meter, json.dumps(fields).encode()), meter),
+    )
+
+
 @dataclass
 class Drive:
     """A drive that was written down; `signed` shows what stands in its document."""

@@ -18,9 +18,10 @@ from typing import Final, Protocol
 
 from bahal.dlms import axdr, security
 from bahal.dlms.acse import REJECTED_TRANSIENT
+from bahal.dlms.apdu import SERVICE_DECIPHERING_ERROR, SERVICE_INVOCATION_COUNTER_ERROR
 from bahal.dlms.association.client import ClientAssociation
 from bahal.dlms.association.events import ActionDone, Event, Got, Opened, Refused
-from bahal.dlms.errors import AssociationRejected, DlmsError
+from bahal.dlms.errors import AssociationRejected, DlmsError, ServiceException
 from bahal.dlms.objects.disconnect import (
     REMOTE_DISCONNECT_METHOD,
     REMOTE_RECONNECT_METHOD,
@@ -55,6 +56,7 @@ WRITE_WITHIN_S: Final = 0.25
 
 _AFTER_UNMOVED_S: Final = 1.0
 _SILENT: Final = LINK_ERRORS - {"flooded"}
+_TOLD: Final = {SERVICE_DECIPHERING_ERROR: "key_refused", SERVICE_INVOCATION_COUNTER_ERROR: "counter_refused"}
 _TRANSIENT: Final = LINK_ERRORS | {"service_exception", "malformed", "unexpected", "oversized"}
 """What may pass by itself; any other error before sending means a key, a title or a counter is wrong: a field task."""
 
@@ -288,8 +290,15 @@ class RelaySession(Session):
 
     def give_up(self, name: str, error: Exception | None = None) -> tuple[str, str, float]:
         """State, reason and pause for an order whose session broke before anything was sent."""
-        passing = name in _TRANSIENT or (isinstance(error, AssociationRejected) and error.result == REJECTED_TRANSIENT)
-        if passing and self.claim.tries < MOST_TRIES[self.claim.kind]:
+        most = MOST_TRIES[self.claim.kind]
+        if isinstance(error, ServiceException) and error.service_error in _TOLD:
+            # Anybody may have said that, so once more; but a wrong key does not pass by waiting.
+            name, most = _TOLD[error.service_error], 2
+        elif isinstance(error, AssociationRejected):
+            most = most if error.result == REJECTED_TRANSIENT else 1
+        elif name not in _TRANSIENT:
+            most = 1
+        if self.claim.tries < most:
             return BACK, name, pause_before(self.claim)
         return FIELD_TASK, "unreachable" if name in _SILENT else name, 0.0
 

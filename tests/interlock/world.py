@@ -1,0 +1,151 @@
+"""A small world for one test: its database, a circle of meters in the same loop, and an interlock between them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from bahal.dlms.quirks import registry
+from bahal.fleet.roster import invent, read_roster, write_roster
+from bahal.headend.room import Room
+from bahal.interlock.config import InterlockConfig
+from bahal.interlock.main import Interlock
+from bahal.shared.clock import RehearsalClock, move_rehearsal
+from tests.interlock import facts
+from tests.interlock.meters import Meters
+from tests.plugin.databases import Database
+
+SHORT: dict[str, Any] = {
+    "rehearsal": True,
+    "concurrency": 200,
+    "per_cell": 200,
+    "reply_s": 0.6,
+    "connect_s": 0.6,
+    "session_s": 2.5,
+    "lease_s": 3.0,
+    "poll_s": 0.1,
+    "port": 0,
+}
+"""Limits that let a test see them pass."""
+
+
+@dataclass
+class World:
+    """Everything a test talks to. `serials` are the meters on the connections from `facts.FIRST` on, in order."""
+
+    database: Database
+    folder: Path
+    keys: facts.Keys
+    meters: Meters
+    serials: list[str]
+    clock: Path
+    app: facts.Connection
+    owner: facts.Connection
+    others: list[facts.Connection] = field(default_factory=list)
+
+    def another(self, role: str = "app", *, autocommit: bool = True) -> facts.Connection:
+        """One more connection of a role, closed with the world."""
+        connection = self.database.connect(role, autocommit=autocommit)  # type: ignore[arg-type]
+        self.others.append(connection)
+        return connection
+
+    def config(self, **changed: Any) -> InterlockConfig:
+        """The interlock's configuration with short limits."""
+        values = SHORT | {"dsn": self.database.dsn("interlock"), "folder": self.folder, "clock": self.clock} | changed
+        return InterlockConfig(**values)
+
+    def orders(self, kind: str = "cut") -> dict[str, tuple[str, str]]:
+        """State and reason of the latest order of each meter."""
+        rows = self.app.execute(
+            "SELECT meter, state, reason FROM supply_order WHERE kind = %s ORDER BY id", (kind,)
+        ).fetchall()
+        return {meter: (state, reason) for meter, state, reason in rows}
+
+    def counts(self, kind: str = "cut") -> dict[str, int]:
+        """How many orders stand in each state."""
+        rows = self.app.execute(
+            "SELECT state, count(*) FROM supply_order WHERE kind = %s GROUP BY state", (kind,)
+        ).fetchall()
+        return dict(rows)
+
+    def one(self, query: str, *values: object) -> Any:
+        """The single value of a query."""
+        row = self.owner.execute(query, values).fetchone()  # type: ignore[arg-type]
+        return None if row is None else row[0]
+
+    @contextlib.asynccontextmanager
+    async def interlock(self, **changed: Any) -> AsyncIterator[Interlock]:
+        """An interlock that works in this loop while the block runs; the meters answer."""
+        async with self.meters.serving(), self.interlock_alone(**changed) as interlock:
+            yield interlock
+
+    @contextlib.asynccontextmanager
+    async def interlock_alone(self, **changed: Any) -> AsyncIterator[Interlock]:
+        """An interlock, the meters served elsewhere or not at all."""
+        room = Room("interlock")
+        interlock = Interlock(self.config(**changed), room)
+        await interlock.database.open()
+        interlock.start()
+        try:
+            yield interlock
+        finally:
+            await room.halt()
+            interlock.links.abort_all("connection_lost")
+            await interlock.database.close()
+            await asyncio.sleep(0.02)
+
+
+def lay(
+    database: Database,
+    tmp_path: Path,
+    *,
+    count: int = 6,
+    profile: dict[str, Any] | None = None,
+    make: str = "arpa",
+    delay: float = 0.0,
+) -> World:
+    """A circle of `count` meters whose connections may all be cut at ten o'clock."""
+    folder = database.home.path / "interlock"
+    folder.mkdir(mode=0o700)
+    keys = facts.Keys()
+    (folder / "officers.json").write_text(json.dumps(facts.officers_file(keys)))
+    (folder / "profile.json").write_text(json.dumps(facts.profile_file(keys, facts.PROFILE | (profile or {}))))
+    (folder / "sealing.key").write_text(keys.interlock.private_bytes_raw().hex())
+    clock = database.home.run / "clock.json"
+    move_rehearsal(clock, business_at=facts.TEN_O_CLOCK)
+    meters = Meters(tmp_path, RehearsalClock(clock))
+    flag = registry()[make].flag
+    rows = list(invent(count=count, seed=3, port=meters.port, makes=[(make, flag.encode())]))
+    write_roster(tmp_path / "roster.csv", iter(rows))
+    meters.hold(read_roster(tmp_path / "roster.csv"), delay=delay)
+    owner, app = database.connect("owner"), database.connect("app")
+    facts.lay_circle(owner, count=count)
+    serials = facts.add_meters(owner, rows, keys)
+    return World(database, folder, keys, meters, serials, clock, app, owner)
+
+
+async def until(true: Callable[[], object], *, seconds: float = 10.0) -> None:
+    """Wait until it is so.
+
+    :raises TimeoutError: it never was.
+    """
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.02)
+
+
+def waits_for_a_lock(owner: psycopg.Connection[Any], role: str) -> bool:
+    """Whether some session of this role waits for a lock right now."""
+    row = owner.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = %s"
+        " AND wait_event_type = 'Lock'",
+        (role,),
+    ).fetchone()
+    return bool(row and row[0])

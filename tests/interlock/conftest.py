@@ -21,6 +21,7 @@ def make_world(database: Database, tmp_path: Path) -> Iterator[Callable[..., Wor
 
     yield laid
     for world in made:
+        world.meters.close()
         for connection in (world.app, world.owner, *world.others):
             connection.close()
 

@@ -67,6 +67,10 @@ class Meters:
         )
         self.circle.stuck = set()
 
+    def close(self) -> None:
+        """Give the port back."""
+        self._socket.close()
+
     def row(self, serial: str) -> int:
         """A meter's row in the circle."""
         return self.circle.columns.with_serial(serial)

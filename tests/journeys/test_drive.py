@@ -253,8 +253,8 @@ def test_a_drive_that_never_ran_expires(database: Database) -> None:
 
 
 CUT = (
-    "INSERT INTO supply_order (meter, connection, kind, ground, state, cause, reason, fence, drive, position, due_paise,"
-    " bills, notice_sha256, made_at, tries, sends)"
+    "INSERT INTO supply_order (meter, connection, kind, ground, state, cause, reason, fence, drive, position,"
+    " due_paise, bills, notice_sha256, made_at, tries, sends)"
     " VALUES ('Mx', 1, 'cut', 'nonpayment_s56', %s, 'x', '', 1, %s, 0, 0, '', '', now(), 0, 0)"
 )
 

@@ -7,6 +7,7 @@ from django.http import JsonResponse
 from bahal.shared.errors import Refusal
 
 STATUS: Mapping[str, int] = {
+    "body_malformed": 400,
     "api_key_missing": 401,
     "report_unsigned": 401,
     "connection_unknown": 404,

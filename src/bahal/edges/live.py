@@ -57,6 +57,12 @@ class Board:
         finally:
             self._listeners.discard(queue)
 
+    async def close(self) -> None:
+        """Stop looking and let the database go."""
+        self._listeners.clear()
+        if self._poller is not None:
+            await self._poller
+
     async def _poll(self) -> None:
         loop = asyncio.get_running_loop()
         while self._listeners:
@@ -69,6 +75,7 @@ class Board:
                     queue.put_nowait(picture)
             await asyncio.sleep(POLL_S)
         self._picture = ""
+        await loop.run_in_executor(self._thread, _let_go)
 
 
 def _picture() -> str | None:
@@ -77,6 +84,10 @@ def _picture() -> str | None:
     except (DatabaseError, InterfaceError):
         connection.close()
         return None
+
+
+def _let_go() -> None:
+    connection.close()  # the connection of this thread, not of the one that asks
 
 
 @functools.cache
@@ -101,6 +112,8 @@ async def application(scope: Message, receive: Receive, send: Send) -> None:
 async def _lifespan(receive: Receive, send: Send) -> None:
     while True:
         step = (await receive())["type"].removeprefix("lifespan.")
+        if step == "shutdown":
+            await board().close()
         await send({"type": f"lifespan.{step}.complete"})
         if step == "shutdown":
             return

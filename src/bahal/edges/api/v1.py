@@ -4,8 +4,8 @@ from datetime import datetime
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
-from ninja import Field, Header, NinjaAPI, Schema
-from ninja.errors import ValidationError
+from ninja import Field, Header, NinjaAPI, Schema, Status
+from ninja.errors import HttpError, ValidationError
 
 from bahal.edges.answers import DatabaseAway, refused
 from bahal.edges.clock import clock
@@ -72,7 +72,7 @@ class OrderShown(Schema):
 @api.post("/payments", response={201: PaymentTaken})
 def take_payment(
     request: HttpRequest, asked: PaymentAsked, key: str = Header("", alias="Idempotency-Key")
-) -> tuple[int, object]:
+) -> Status[object]:
     """Take a payment once per Idempotency-Key; the same key with another body is refused with 409."""
     taken = journey_take_payment.take_payment(
         key=key,
@@ -82,7 +82,7 @@ def take_payment(
         actor=_who(request),
         business_at=clock().now(),
     )
-    return 201, taken
+    return Status(201, taken)
 
 
 @api.get("/orders/{order}", response=OrderShown)
@@ -101,6 +101,11 @@ def _refused(_request: HttpRequest, refusal: Refusal) -> HttpResponse:
 def _malformed(_request: HttpRequest, wrong: ValidationError) -> HttpResponse:
     first = wrong.errors[0]
     return refused(BodyMalformed(field=".".join(map(str, first.get("loc", ()))), why=first.get("msg", "")))
+
+
+@api.exception_handler(HttpError)
+def _unreadable(_request: HttpRequest, wrong: HttpError) -> HttpResponse:
+    return refused(BodyMalformed(field="body", why=str(wrong)))
 
 
 @api.exception_handler(OperationalError)

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.db import connection as database
+
 from bahal.domains.billing import operations as billing
 from bahal.domains.billing.operations import NewBill
 from bahal.domains.ledger.operations import Entry, Line, post_many
 from bahal.domains.ledger.queries import advances
 from bahal.foundation.audit.operations import record
 from bahal.foundation.transactions import transaction
+from bahal.shared.locks import lock_supply
 
 
 def post_bills(bills: Sequence[NewBill], *, actor: str, at: datetime, business_at: datetime) -> list[int]:
@@ -16,10 +19,15 @@ def post_bills(bills: Sequence[NewBill], *, actor: str, at: datetime, business_a
 
     :raises BillMalformed: one has no positive amount, or is due before it is issued.
     :raises BillNumberTaken: a number is used already.
+    :raises ConnectionUnknown: there is no such connection.
+    :raises SupplyBusy: another act on one of the connections did not end in time; nothing was posted.
     """
     if not bills:
         return []
     with transaction():
+        # A payment that arrives meanwhile would see no bill, and this no advance: one waits for the other.
+        with database.cursor() as cursor:
+            lock_supply(cursor, {bill.connection for bill in bills})
         ids = billing.post_bills(bills)
         held = dict(advances(connections={bill.connection for bill in bills}))
         entries = []

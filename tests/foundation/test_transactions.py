@@ -82,8 +82,8 @@ def test_a_listener_comes_back_after_its_connection_was_lost(database: Database)
     listener = Listener(database.dsn("app"), "bahal_orders")
     try:
         listener.wait(0.01)
-        with database.connect("owner") as owner:
-            owner.execute(
+        with database.connect("app") as app:
+            app.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE usename = 'app' AND query LIKE 'LISTEN%' AND datname = current_database()"
             )

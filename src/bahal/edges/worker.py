@@ -161,8 +161,8 @@ def run(*, metrics_port: int) -> None:
     worker = Worker(home=Home.of(), dsn=dsn_of("app"), gateway=HttpSmsGateway(url) if url else None)
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: worker.stop())
-    start_http_server(metrics_port, addr="127.0.0.1")
-    ready: dict[str, Any] = {"ready": True, "metrics": metrics_port}
+    server, _ = start_http_server(metrics_port, addr="127.0.0.1")
+    ready: dict[str, Any] = {"ready": True, "metrics": server.server_port}
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()
     if url is None:

@@ -23,7 +23,8 @@ RETURNS TABLE (
     held text, policy text, minimum_paise bigint
 ) LANGUAGE sql STABLE AS $$
     WITH rule AS MATERIALIZED (
-        SELECT r.*, clock.day, (clock.day - make_interval(months => r.stale_after_months))::date AS stale_on
+        SELECT r.*, greatest(0, r.reminders - 1) AS days_before, clock.day,
+               (clock.day - make_interval(months => r.stale_after_months))::date AS stale_on
         FROM authority_policy(p_at) r, (SELECT (p_at AT TIME ZONE 'Asia/Kolkata')::date AS day) AS clock
     ), wanted AS MATERIALIZED (
         SELECT w.connection, rule.* FROM unnest(p_connections) AS w (connection), rule
@@ -45,16 +46,14 @@ RETURNS TABLE (
         SELECT coalesce(sum(b.paise) FILTER (WHERE b.ripe AND b.served), 0)::bigint AS enforceable,
                coalesce(sum(
                    CASE WHEN b.contested THEN b.paise ELSE greatest(0, least(b.paise, money.balance - b.newer)) END
-               ) FILTER (WHERE NOT b.stale AND NOT (b.ripe AND b.served)), 0)::bigint AS other
+               ) FILTER (WHERE NOT (b.ripe AND b.served)), 0)::bigint AS other
         FROM (
             SELECT bill.paise,
                    bill.disputed OR bill.supplementary AS contested,
                    coalesce(sum(bill.paise) OVER (
                        ORDER BY bill.issued_on DESC, bill.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                    ), 0) AS newer,
-                   bill.issued_on <= w.stale_on AS stale,
-                   bill.due_on < w.day AND NOT bill.estimated AND NOT bill.disputed AND NOT bill.supplementary
-                       AND bill.issued_on > w.stale_on AS ripe,
+                   bill.due_on < w.day AND NOT bill.estimated AND NOT bill.disputed AND NOT bill.supplementary AS ripe,
                    coalesce(named.noticed_on > bill.due_on, false) AS served
             FROM billing_bill bill
             LEFT JOIN (
@@ -63,20 +62,19 @@ RETURNS TABLE (
                 WHERE n.connection = w.connection AND w.day - n.served_on - 1 >= w.notice_clear_days
                 GROUP BY nb.bill
             ) AS named ON named.bill = bill.id
-            WHERE bill.connection = w.connection
+            WHERE bill.connection = w.connection AND bill.issued_on > w.stale_on  -- older ones count for nothing
         ) AS b
     ) AS bills
     LEFT JOIN LATERAL (
-        SELECT bool_or(run.days >= w.reminders AND run.business_on >= w.day - w.last_reminder_within_days) AS reminded
+        -- Reminders on as many days running as the policy asks for: there is one a day, so the first is so many rows back.
+        SELECT bool_or(run.first_on >= run.business_on - w.days_before) AS reminded
         FROM (
-            SELECT m.business_on,
-                   (SELECT count(DISTINCT earlier.business_on) FROM notices_message earlier
-                    WHERE earlier.connection = w.connection AND earlier.kind = 'reminder' AND earlier.delivery = 'delivered'
-                      AND earlier.business_on BETWEEN m.business_on - (w.reminders - 1) AND m.business_on) AS days
+            SELECT m.business_on, lag(m.business_on, w.days_before) OVER (ORDER BY m.business_on) AS first_on
             FROM notices_message m
             WHERE m.connection = w.connection AND m.kind = 'reminder' AND m.delivery = 'delivered'
-              AND m.business_on BETWEEN w.day - w.last_reminder_within_days AND w.day
+              AND m.business_on BETWEEN w.day - w.last_reminder_within_days - w.days_before AND w.day
         ) AS run
+        WHERE run.business_on >= w.day - w.last_reminder_within_days
     ) AS sms ON true
     LEFT JOIN LATERAL (
         SELECT h.kind FROM arrears_hold h

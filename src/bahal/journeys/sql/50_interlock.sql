@@ -114,10 +114,11 @@ $$;
 -- It is asked only for relays that were just read closed. An order that ends here ends with its evidence, in the same
 -- commit; one that was unknown and may not be sent again is over: nothing moved, and nothing will.
 CREATE FUNCTION interlock_send_cuts(p_worker text, p_orders bigint[], p_at timestamptz, p_caps jsonb)
-RETURNS TABLE (order_id bigint, verdict text, reason text) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+RETURNS TABLE (order_id bigint, verdict text, reason text) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public
+SET enable_seqscan = off AS $$  -- a plan made while a table was small or unknown is kept, and must not read all of it later
 DECLARE
     stopped timestamptz;
-    rule arrears_policy;
+    open boolean;
     hour text := to_char(p_at AT TIME ZONE 'Asia/Kolkata', 'YYYY-MM-DD HH24');
     day text := to_char(p_at AT TIME ZONE 'Asia/Kolkata', 'YYYY-MM-DD');
 BEGIN
@@ -126,7 +127,7 @@ BEGIN
         SELECT l.connection FROM interlock_line l WHERE l.order_id = ANY (p_orders)
     ) ORDER BY f.connection FOR UPDATE;
 
-    rule := authority_policy(p_at);
+    open := authority_window(p_at, authority_policy(p_at));
     INSERT INTO interlock_cap (scope, bucket, ceiling)
     SELECT DISTINCT 'circle:' || l.circle, hour, (p_caps->>'circle_hour')::integer FROM interlock_line l WHERE l.order_id = ANY (p_orders)
     UNION ALL SELECT 'state', hour, (p_caps->>'state_hour')::integer
@@ -159,7 +160,7 @@ BEGIN
                    WHEN stopped IS NOT NULL OR a.drive_state <> 'running' THEN 'drive_not_running'
                    WHEN a.position >= a.canary AND a.canary_passed_at IS NULL THEN 'canary_not_passed'
                    WHEN p_at < a.not_before OR p_at >= a.expires_at THEN 'warrant_expired'
-                   WHEN NOT authority_window(p_at, rule) THEN 'outside_window'
+                   WHEN NOT open THEN 'outside_window'
                    WHEN a.sends >= 2 THEN 'sent_twice'
                    WHEN a.cut_today THEN 'cut_within_24_hours'
                    ELSE authority_verdict(facts.enforceable_paise, facts.minimum_paise, facts.noticed, facts.reminded,

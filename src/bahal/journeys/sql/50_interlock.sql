@@ -6,7 +6,7 @@ CREATE FUNCTION interlock_register(
     p_not_before timestamptz, p_expires_at timestamptz, p_at timestamptz,
     p_orders bigint[], p_meters text[], p_connections bigint[], p_fences bigint[], p_paise bigint[], p_positions integer[]
 ) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
-DECLARE lines integer; day text := to_char(p_at AT TIME ZONE 'Asia/Kolkata', 'YYYY-MM-DD');
+DECLARE lines integer; day text := to_char(greatest(p_at, p_not_before) AT TIME ZONE 'Asia/Kolkata', 'YYYY-MM-DD');
 BEGIN
     INSERT INTO interlock_warrant (warrant, drive, list_sha256, orders, maker, checker, profile, canary, not_before, expires_at)
     VALUES (p_warrant, p_drive, p_list_sha256, cardinality(p_orders), p_maker, p_checker, p_profile->>'name',

@@ -144,8 +144,8 @@ async def until(true: Callable[[], object], *, seconds: float = 10.0) -> None:
 def waits_for_a_lock(owner: psycopg.Connection[Any], role: str) -> bool:
     """Whether some session of this role waits for a lock right now."""
     row = owner.execute(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = %s"
-        " AND wait_event_type = 'Lock'",
+        "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
+        " WHERE a.datname = current_database() AND a.usename = %s AND NOT l.granted",
         (role,),
     ).fetchone()
     return bool(row and row[0])

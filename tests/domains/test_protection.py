@@ -23,7 +23,7 @@ def test_a_forced_close_needs_a_cut_a_closed_relay_and_no_restore(
     assert ("forced_close" in kinds) == (off and not restoring and not is_set(word, LOAD_DISCONNECTED))
     for bit, kind in TAMPERS.items():
         assert (kind in kinds) == (is_set(word, bit) and not (previous and is_set(previous, bit)))
-    assert set(kinds) <= KINDS.keys()
+    assert set(kinds) <= set(KINDS)
 
 
 @pytest.mark.parametrize("word", ["", "0" * 31, "0" * 33, "x" * 32])

@@ -5,7 +5,7 @@ from dataclasses import astuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bahal.domains.arrears.verdict import REASONS, Facts, judge
+from bahal.domains.arrears.verdict import VERDICTS, Facts, judge
 from tests.plugin.databases import Database
 
 facts = st.builds(
@@ -38,7 +38,7 @@ def test_python_and_sql_agree(database: Database) -> None:
 @given(facts)
 def test_a_verdict_is_cut_only_when_nothing_speaks_against_it(asked: Facts) -> None:
     verdict = judge(asked)
-    assert verdict in REASONS
+    assert verdict in VERDICTS
     assert (verdict == "cut") == bool(
         asked.policy
         and not asked.held

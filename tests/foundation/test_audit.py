@@ -96,8 +96,8 @@ def test_a_connections_story_is_told_in_order(database: Database) -> None:
     write(2, connection=7)
     write(1, connection=8)
     assert [told.sentence for told in story_of(connection=7, language="en")] == [
-        "Hold 0 (complaint) lifted.",
-        "Hold 1 (complaint) lifted.",
+        "Hold 0 (open complaint) lifted.",
+        "Hold 1 (open complaint) lifted.",
     ]
 
 

@@ -85,7 +85,7 @@ def test_what_ended_at_the_interlock_is_told(database: Database) -> None:
     interlock.result(database, order=cut, outcome="refused", reason="fence_moved")
     assert confirm(place) == 1
     assert story_of(connection=place.connections[0], language="en")[-1].sentence == (
-        f"Order {cut} ended as refused at the interlock: fence_moved."
+        f"Order {cut} ended as refused at the interlock: the account changed after the signatures."
     )
 
 

@@ -32,7 +32,7 @@ def test_a_hold_cancels_the_waiting_cut_and_raises_the_fence(database: Database)
     assert value("SELECT generation FROM supply_fence WHERE connection = %s", first) == 2
     assert one("SELECT held FROM authority_facts(ARRAY[%s]::bigint[], %s)", first, town.TEN) == ("life_support",)
     sentences = [told.sentence for told in story_of(connection=first, language="hi")]
-    assert f"रोक {hold} (life_support) लगाई गई, प्रमाण: certificate 12; अवधि 24-12-2025 10:00:00 तक।" in sentences
+    assert f"रोक {hold} (जीवन-रक्षक उपकरण) लगाई गई, प्रमाण: certificate 12; अवधि 24-12-2025 10:00:00 तक।" in sentences
 
 
 def test_a_lifted_hold_is_over_and_cuts_nothing(database: Database) -> None:

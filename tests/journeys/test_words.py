@@ -2,26 +2,35 @@
 
 import importlib
 import pkgutil
+import re
+from pathlib import Path
 
 import pytest
 
 import bahal
-from bahal.domains.arrears.verdict import REASONS
+from bahal.domains.arrears.models import HOLD_KINDS
+from bahal.domains.arrears.verdict import VERDICTS
+from bahal.domains.notices.models import DELIVERIES, MESSAGE_KINDS
+from bahal.domains.offices.models import Office
+from bahal.domains.payments.models import CHANNELS
 from bahal.domains.protection.rules import KINDS
-from bahal.domains.supply.life import STATES
+from bahal.domains.staff.models import ROLES
+from bahal.domains.supply.life import GROUNDS, STATES
+from bahal.domains.supply.models import Drive
 from bahal.shared.errors import Refusal, names_in, registered
+from bahal.shared.words import WORDS
 
-ROOMS = ("shared", "foundation", "gateways", "domains", "journeys", "edges")
+LAYERS = ("shared", "foundation", "gateways", "domains", "journeys", "edges")
 
 
 def refusals() -> list[type[Refusal]]:
-    for room in ROOMS:
+    for room in LAYERS:
         package = importlib.import_module(f"bahal.{room}")
         for module in pkgutil.walk_packages(package.__path__, f"bahal.{room}."):
             if ".migrations" not in module.name:
                 importlib.import_module(module.name)
     return [
-        each for each in registered().values() if each.__module__.startswith(tuple(f"bahal.{room}." for room in ROOMS))
+        each for each in registered().values() if each.__module__.startswith(tuple(f"bahal.{room}." for room in LAYERS))
     ]
 
 
@@ -33,16 +42,46 @@ def test_a_refusal_speaks_both_languages(refusal: type[Refusal]) -> None:
     assert refusal.__doc__
 
 
-def test_every_reason_and_alert_is_written_in_both_languages() -> None:
-    for words in (REASONS, KINDS):
-        for hindi, english in words.values():
+def codes() -> dict[str, set[str]]:
+    """Every code that the business uses, by the section of the table where it must stand."""
+    return {
+        "order states": set(STATES),
+        "drive states": {state for state, _ in Drive._meta.get_field("state").choices or ()},
+        "grounds": set(GROUNDS),
+        "verdicts": {*VERDICTS, "no_meter", "order_open", "off_already"},
+        "holds": set(HOLD_KINDS),
+        "alerts": set(KINDS),
+        "channels": set(CHANNELS),
+        "roles": set(ROLES),
+        "message kinds": set(MESSAGE_KINDS),
+        "deliveries": set(DELIVERIES),
+        "offices": {kind for kind, _ in Office._meta.get_field("kind").choices or ()},
+    }
+
+
+@pytest.mark.parametrize("section", sorted(codes()))
+def test_every_code_has_its_words(section: str) -> None:
+    assert WORDS[section].keys() == codes()[section]
+
+
+def test_what_the_interlock_says_has_its_words() -> None:
+    sql = (Path(bahal.__file__).parent / "journeys" / "sql" / "50_interlock.sql").read_text("utf-8")
+    said = set(re.findall(r"THEN\s+'((?:cap_)?[a-z_0-9]+)'", sql)) & {*re.findall(r"'(cap_[a-z_]+)'", sql)}
+    words = sql.split("AS word", maxsplit=1)[0].rsplit("CASE", maxsplit=2)[1:]
+    said |= set(re.findall(r"'([a-z]+_[a-z_0-9]+)'", "".join(words)))
+    assert said
+    assert said <= WORDS["reasons"].keys() | WORDS["verdicts"].keys()
+
+
+def test_words_are_hindi_and_english() -> None:
+    for section in WORDS.values():
+        for hindi, english in section.values():
             assert any("\u0900" <= letter <= "\u097f" for letter in hindi)
-            assert english
+            assert english.isascii()
 
 
-def test_every_word_of_the_table_is_there() -> None:
-    from pathlib import Path
-
+def test_the_table_in_the_documents_is_this_table() -> None:
     table = (Path(bahal.__file__).parents[2] / "docs" / "words.md").read_text("utf-8")
-    for word in (*STATES, *REASONS, *KINDS):
-        assert f"`{word}`" in table, word
+    rows = re.findall(r"^\| (.+?) \| (.+?) \| `(.+?)` \|$", table, re.MULTILINE)
+    assert rows == [(hindi, english, code) for section in WORDS.values() for code, (hindi, english) in section.items()]
+    assert re.findall(r"^## (.+)$", table, re.MULTILINE) == [section.capitalize() for section in WORDS]

@@ -10,14 +10,8 @@ LOAD_DISCONNECTED = 84
 TAMPERS: Mapping[int, str] = {10: "current_bypass", 81: "magnet", 82: "neutral_disturbance", 83: "cover_open"}
 BITS = 128
 
-KINDS: Mapping[str, tuple[str, str]] = {
-    "forced_close": ("विच्छेदित मीटर बिना आदेश चालू", "a cut meter was closed without an order"),
-    "current_bypass": ("धारा बाइपास", "current bypassed"),
-    "magnet": ("चुंबकीय प्रभाव", "magnetic influence"),
-    "neutral_disturbance": ("न्यूट्रल में गड़बड़ी", "neutral disturbed"),
-    "cover_open": ("मीटर का ढक्कन खुला", "meter cover open"),
-}
-"""Every kind of alert in Hindi and English."""
+KINDS = ("forced_close", *TAMPERS.values())
+"""Every kind of alert; their Hindi and English are in `shared.words`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from bahal.shared.errors import filled
 from bahal.shared.text import Language
+from bahal.shared.words import WORDS, word
 
 SENTENCES: Mapping[str, tuple[str, str]] = {
     "network.registered": (
@@ -124,13 +125,28 @@ def sentence(act: str, data: Mapping[str, Any], language: Language) -> str:
     :raises KeyError: no such act, or its data lacks what the sentence names.
     """
     hindi, english = SENTENCES[act]
-    return filled(hindi if language == "hi" else english, {name: _read(name, datum) for name, datum in data.items()})
+    read = {name: _read(name, datum, language) for name, datum in data.items()}
+    return filled(hindi if language == "hi" else english, read)
 
 
-def _read(name: str, datum: Any) -> Any:
-    """A datum as it was before JSON: instants and days are stored as ISO text."""
-    if datum is None:
+_SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "channel": ("channels",),
+    "ground": ("grounds",),
+    "kind": ("holds", "alerts"),
+    "outcome": ("order states",),
+    "reason": ("reasons", "verdicts"),
+    "role": ("roles",),
+    "state": ("drive states",),
+}
+
+
+def _read(name: str, datum: Any, language: Language) -> Any:
+    """A datum as a person reads it: a code by its word, an instant or a day out of its ISO text."""
+    if datum is None or datum == "":
         return "—"
+    for section in _SECTIONS.get(name, ()):
+        if datum in WORDS[section]:
+            return word(section, datum, language)
     if isinstance(datum, str) and name.endswith("_at"):
         return datetime.fromisoformat(datum)
     if isinstance(datum, str) and name.endswith(("_on", "_from", "day")):

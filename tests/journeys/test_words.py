@@ -13,7 +13,7 @@ from bahal.domains.arrears.verdict import VERDICTS
 from bahal.domains.notices.models import DELIVERIES, MESSAGE_KINDS
 from bahal.domains.offices.models import Office
 from bahal.domains.payments.models import CHANNELS
-from bahal.domains.protection.rules import KINDS
+from bahal.domains.protection.rules import TAMPERS
 from bahal.domains.staff.models import ROLES
 from bahal.domains.supply.life import GROUNDS, STATES
 from bahal.domains.supply.models import Drive
@@ -50,7 +50,7 @@ def codes() -> dict[str, set[str]]:
         "grounds": set(GROUNDS),
         "verdicts": {*VERDICTS, "no_meter", "order_open", "off_already"},
         "holds": set(HOLD_KINDS),
-        "alerts": set(KINDS),
+        "alerts": {"forced_close", *TAMPERS.values()},
         "channels": set(CHANNELS),
         "roles": set(ROLES),
         "message kinds": set(MESSAGE_KINDS),

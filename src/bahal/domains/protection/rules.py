@@ -6,12 +6,14 @@ Bits are those of the event status word 0.0.94.91.18, bit 0 leftmost (IS 15959; 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bahal.shared.words import WORDS
+
 LOAD_DISCONNECTED = 84
 TAMPERS: Mapping[int, str] = {10: "current_bypass", 81: "magnet", 82: "neutral_disturbance", 83: "cover_open"}
 BITS = 128
 
-KINDS = ("forced_close", *TAMPERS.values())
-"""Every kind of alert; their Hindi and English are in `shared.words`."""
+KINDS = WORDS["alerts"]
+"""Every kind of alert in Hindi and English."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,11 @@
 """Every refusal of the business speaks Hindi and English, and both name the same things."""
 
+import ast
 import importlib
+import inspect
 import pkgutil
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from bahal.domains.protection.rules import TAMPERS
 from bahal.domains.staff.models import ROLES
 from bahal.domains.supply.life import GROUNDS, STATES
 from bahal.domains.supply.models import Drive
+from bahal.journeys import eligibility
 from bahal.shared.errors import Refusal, names_in, registered
 from bahal.shared.words import WORDS
 
@@ -42,13 +46,19 @@ def test_a_refusal_speaks_both_languages(refusal: type[Refusal]) -> None:
     assert refusal.__doc__
 
 
+def said_by(function: Callable[..., str]) -> set[str]:
+    """The words that a function may return, read from its source."""
+    returns = [node.value for node in ast.walk(ast.parse(inspect.getsource(function))) if isinstance(node, ast.Return)]
+    return {each.value for each in returns if isinstance(each, ast.Constant)}
+
+
 def codes() -> dict[str, set[str]]:
     """Every code that the business uses, by the section of the table where it must stand."""
     return {
         "order states": set(STATES),
         "drive states": {state for state, _ in Drive._meta.get_field("state").choices or ()},
         "grounds": set(GROUNDS),
-        "verdicts": {*VERDICTS, "no_meter", "order_open", "off_already"},
+        "verdicts": {*VERDICTS, *said_by(eligibility._otherwise)},
         "holds": set(HOLD_KINDS),
         "alerts": {"forced_close", *TAMPERS.values()},
         "channels": set(CHANNELS),

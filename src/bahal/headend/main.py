@@ -60,8 +60,8 @@ async def run(config: HeadendConfig) -> None:
     room.part("reads", reads.run())
     room.part("watch", pushes.watch())
     room.part("health", _health(room, database))
-    for number in range(WORKERS):
-        room.part(f"pushes-{number}", pushes.work())
+    for lane in range(WORKERS):
+        room.part(f"pushes-{lane}", pushes.work(lane))
 
     async def drain() -> None:
         door.close()

@@ -38,7 +38,8 @@ PUSH_LIMIT: Final = 2048
 """Bytes of one push."""
 PUSHES_A_CONNECTION: Final = 64
 WAITING_AT_MOST: Final = 2000
-WORKERS: Final = 2
+WORKERS: Final = 4
+"""Pushes stored at once. A meter's pushes are stored one after another: a counter overtaken would count as replayed."""
 SENDERS_KEPT: Final = 20_000
 _SERVER_SAP: Final = 1
 _TICK_S: Final = 1.0
@@ -100,9 +101,9 @@ class Pushes:
         self._keys = keys
         self._ringer = ringer
         self._log = structlog.get_logger().bind(part="pushes")
-        self._waiting: deque[tuple[DialIn, bytes]] = deque()
-        self._some = asyncio.Event()
-        self._busy = 0
+        self._lanes: list[deque[tuple[DialIn, bytes]]] = [deque() for _ in range(WORKERS)]
+        self._some = [asyncio.Event() for _ in range(WORKERS)]
+        self._waiting = 0
         self._senders: OrderedDict[bytes, tuple[str, Cipher]] = OrderedDict()
         self.metrics = metrics
         self.open: set[DialIn] = set()
@@ -122,27 +123,27 @@ class Pushes:
     def received(self, dial_in: DialIn, frame: bytes) -> None:
         """A frame came; while too many wait its connection is not read from."""
         crash_point("headend.push_received")
-        self._waiting.append((dial_in, frame))
-        self._some.set()
-        if len(self._waiting) >= WAITING_AT_MOST:
+        # A byte that differs between system titles; a frame without one is refused in any lane.
+        lane = frame[9] % WORKERS if len(frame) > 9 else 0
+        self._lanes[lane].append((dial_in, frame))
+        self._some[lane].set()
+        self._waiting += 1
+        if self._waiting >= WAITING_AT_MOST:
             for each in self.open:
                 each.pause()
 
-    async def work(self) -> None:
-        """Open and store pushes until cancelled."""
+    async def work(self, lane: int) -> None:
+        """Open and store the pushes of one lane until cancelled."""
+        waiting, some = self._lanes[lane], self._some[lane]
         while True:
-            while not self._waiting:
-                self._some.clear()
-                await self._some.wait()
-            dial_in, frame = self._waiting.popleft()
-            if len(self._waiting) == WAITING_AT_MOST // 2:
+            while not waiting:
+                some.clear()
+                await some.wait()
+            await self._take(*waiting.popleft())
+            self._waiting -= 1
+            if self._waiting == WAITING_AT_MOST // 2:
                 for each in self.open:
                     each.resume()
-            self._busy += 1
-            try:
-                await self._take(dial_in, frame)
-            finally:
-                self._busy -= 1
 
     async def watch(self) -> None:
         """Close connections that are silent or stay too long."""
@@ -157,7 +158,7 @@ class Pushes:
 
     async def drain(self) -> None:
         """Return when everything received is stored."""
-        while self._waiting or self._busy:
+        while self._waiting:
             await asyncio.sleep(0.02)
 
     async def _take(self, dial_in: DialIn, frame: bytes) -> None:
@@ -184,7 +185,7 @@ class Pushes:
             except FAILURES as error:
                 # The meter has hung up long since: what it said is kept until the database is back.
                 self._database.metrics.failures.labels("push").inc()
-                self._log.warning("push_waits", error=type(error).__name__, waiting=len(self._waiting))
+                self._log.warning("push_waits", error=type(error).__name__, waiting=self._waiting)
                 await asyncio.sleep(_RETRY_S)
         crash_point("headend.push_stored")
         self.metrics.received.labels("stored").inc()

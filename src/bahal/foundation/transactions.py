@@ -41,6 +41,17 @@ def transaction_required(operation: Callable[Given, Result]) -> Callable[Given, 
     return within
 
 
+@contextmanager
+def together() -> Iterator[None]:
+    """Send the statements of the block without waiting for each: one round trip up to the next that returns rows.
+
+    How many rows a statement touched is not known inside, and what is wrong with one shows at the latest when the block
+    ends. The caller is in a transaction, which is undone then.
+    """
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
+
+
 def run_after_commit(act: Callable[[], object]) -> None:
     """Run `act` once the transaction has committed, or at once outside one; never if it is undone."""
     django_transaction.on_commit(act)

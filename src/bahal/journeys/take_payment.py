@@ -22,7 +22,7 @@ from bahal.domains.supply.operations import bump, cancel, open_restore
 from bahal.domains.supply.queries import Standing, standing_locked
 from bahal.foundation.audit.operations import Act, record_many
 from bahal.foundation.bell import ring
-from bahal.foundation.transactions import transaction
+from bahal.foundation.transactions import together, transaction
 from bahal.shared.clock import day_in_india
 from bahal.shared.crash import crash_point
 from bahal.shared.locks import Fence, lock_supply
@@ -69,22 +69,23 @@ def take_payment(*, key: str, connection: int, paise: int, channel: str, actor: 
             order = _restore(standing, fence, generation, drawn, acts)
         else:
             bump([connection])
-        post(
-            kind="payment",
-            reference=drawn.receipt,
-            lines=[
-                Line("cash", paise),
-                Line("receivable", -settled, connection),
-                Line("advance", settled - paise, connection),
-            ],
-            at=drawn.acknowledged_at,
-            business_at=business_at,
-        )
-        record(asked, drawn=drawn, order=order, business_at=business_at)
-        _tell(asked, drawn, business_at)
-        record_many(acts, actor=actor, at=drawn.acknowledged_at, business_at=business_at)
-        if order is not None:
-            ring("bahal_orders")
+        with together():
+            _tell(asked, drawn, business_at)
+            record_many(acts, actor=actor, at=drawn.acknowledged_at, business_at=business_at)
+            if order is not None:
+                ring("bahal_orders")
+            post(
+                kind="payment",
+                reference=drawn.receipt,
+                lines=[
+                    Line("cash", paise),
+                    Line("receivable", -settled, connection),
+                    Line("advance", settled - paise, connection),
+                ],
+                at=drawn.acknowledged_at,
+                business_at=business_at,
+            )
+            record(asked, drawn=drawn, order=order, business_at=business_at)
         crash_point("payment.before_commit")
     crash_point("payment.after_commit")
     return Taken(drawn.receipt, drawn.acknowledged_at, order)

@@ -7,6 +7,7 @@ from bahal.dlms import india, security, wrapper
 from bahal.dlms.association.client import ClientAssociation
 from bahal.dlms.association.events import Event
 from bahal.dlms.association.server import ServerAssociation
+from bahal.dlms.framing import Framing
 from bahal.dlms.quirks import Quirks, registry
 from bahal.dlms.security import Cipher
 from bahal.fleet.circle import Behaviour, Circle
@@ -50,10 +51,12 @@ def circle_of(rows: list[RosterRow], folder: Path, clock: StandingClock | None =
     )
 
 
-def client_of(row: RosterRow, sap: int, quirks: Quirks, *, counter: int = 1) -> ClientAssociation:
+def client_of(
+    row: RosterRow, sap: int, quirks: Quirks, *, counter: int = 1, framing: Framing | None = None
+) -> ClientAssociation:
     """The client that a meter of this make and SAP expects."""
     if sap == 16:
-        return ClientAssociation(client_sap=16, mechanism=0, security_control=0, quirks=quirks)
+        return ClientAssociation(client_sap=16, mechanism=0, security_control=0, quirks=quirks, framing=framing)
     reading = sap == 32
     return ClientAssociation(
         client_sap=sap,
@@ -66,6 +69,7 @@ def client_of(row: RosterRow, sap: int, quirks: Quirks, *, counter: int = 1) -> 
         counter=counter,
         counter_end=counter + 100_000,
         quirks=quirks,
+        framing=framing,
     )
 
 

@@ -173,6 +173,27 @@ class ServiceException(RemoteError):
         self.invocation_counter = invocation_counter
 
 
+class LinkRefused(RemoteError):
+    """The data link layer refuses: not connected (DM), or a frame that it cannot take (FRMR, with its information)."""
+
+    name = "link_refused"
+
+    def __init__(self, reason: str, info: bytes = b"") -> None:
+        super().__init__(f"link refused: {reason} {info.hex()}".rstrip())
+        self.reason = reason
+        self.info = info
+
+
+class LinkLost(RemoteError):
+    """The data link layer repeated itself and got no answer that helps."""
+
+    name = "link_lost"
+
+    def __init__(self, tries: int) -> None:
+        super().__init__(f"no answer on the link after {tries} tries")
+        self.tries = tries
+
+
 class DataAccessRefused(RemoteError):
     """A GET or SET refused with a data-access-result other than success."""
 

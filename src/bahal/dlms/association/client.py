@@ -48,9 +48,9 @@ from bahal.dlms.errors import (
     ValueOutOfRange,
     WrongSystemTitle,
 )
+from bahal.dlms.framing import Framing, WrapperFraming
 from bahal.dlms.quirks import STANDARD, Quirks
 from bahal.dlms.security import Cipher
-from bahal.dlms.wrapper import Deframer
 
 DATA_LIMIT: Final = axdr.SIZE_LIMIT
 """Most bytes of one value that is collected from blocks."""
@@ -93,6 +93,8 @@ class ClientAssociation(Protected):
         is not authenticated: do not keep ``meter_counter`` of such an association.
     :param dedicated_key: 16 bytes to cipher services with ded-*; none by default.  HLS always uses the global key.
     :param random: source of the challenge, ``n -> n bytes``.
+    :param framing: what carries the APDUs: the wrapper unless an ``HdlcClient`` is given, which then is this
+        association's own.
     :raises ValueOutOfRange: settings that contradict each other.
     """
 
@@ -102,7 +104,6 @@ class ClientAssociation(Protected):
         "_collected",
         "_collected_size",
         "_conformance",
-        "_deframer",
         "_expected",
         "_initiate",
         "_invoke",
@@ -136,6 +137,7 @@ class ClientAssociation(Protected):
         quirks: Quirks | None = None,
         dedicated_key: bytes = b"",
         random: Callable[[int], bytes] = os.urandom,
+        framing: Framing | None = None,
     ) -> None:
         self._quirks = quirks or STANDARD
         if mechanism not in (0, 1, 2, 5):
@@ -157,6 +159,7 @@ class ClientAssociation(Protected):
             counter_end=counter_end,
             last_meter_counter=last_meter_counter,
             general_ciphering=self._quirks.general_ciphering,
+            framing=framing or WrapperFraming(max_pdu + OVERHEAD),
         )
         self.duplicates = 0
         self._sap = (server_sap, client_sap)
@@ -165,7 +168,6 @@ class ClientAssociation(Protected):
         self._random = random
         self._challenge = bytes(size)
         self._initiate = acse.initiate_request(max_pdu=max_pdu, dedicated_key=dedicated_key)
-        self._deframer = Deframer(max_pdu + OVERHEAD)
         self._max_request = 0
         self._conformance = 0
         self._invoke = 0
@@ -229,7 +231,8 @@ class ClientAssociation(Protected):
         return self._request(plain, apdu.ACTION_RESPONSE)
 
     def release(self) -> bytes:
-        """The RLRQ to write; empty for a make that must not get one (close the connection, the association is closed).
+        """The RLRQ to write; for a make that must not get one only what the link says at its end, or nothing: close the
+        connection then, the association is closed.
 
         Best effort: whatever answers, the event is ``Released``.
 
@@ -238,7 +241,7 @@ class ClientAssociation(Protected):
         after = sending(self.state, Step.RLRQ)
         if not self._quirks.rlrq_allowed:
             self.state = State.CLOSED
-            return b""
+            return self._framing.close()
         bare = not self._security_control or self._quirks.bare_release or self.counter >= self._counter_end
         initiate = b"" if bare else self._sealed_initiate()
         self.state = after
@@ -250,9 +253,20 @@ class ClientAssociation(Protected):
 
     def outgoing(self) -> bytes:
         """Bytes that the last :meth:`receive` made, to be written now; empty for none.  Given once."""
-        out = self._outgoing
+        out = self._framing.outgoing() + self._outgoing
         self._outgoing = b""
         return out
+
+    def repeat(self) -> bytes:
+        """What to write after the meter has been silent: the link repeats itself.  Empty over the wrapper.
+
+        :raises LinkLost: it was repeated often enough; the association is closed.
+        """
+        try:
+            return self._framing.repeat()
+        except DlmsError:
+            self.state = State.CLOSED
+            raise
 
     def receive(self, data: bytes) -> list[Event]:
         """Take bytes as they come from the connection; HLS and further blocks are answered in :meth:`outgoing`.
@@ -264,10 +278,13 @@ class ClientAssociation(Protected):
         :raises DlmsError: any other ends the association; close the connection.  Events of this call are lost with it.
         """
         if self.state is State.CLOSED:
-            raise StateError("closed", "receive")
+            if not self._framing.closing:
+                raise StateError("closed", "receive")
+            self._framing.feed(data)
+            return []
         events: list[Event] = []
         try:
-            for source, destination, frame in self._deframer.feed(data):
+            for source, destination, frame in self._framing.feed(data):
                 event = self._take(source, destination, frame)
                 if event is not None:
                     events.append(event)
@@ -503,6 +520,7 @@ class ClientAssociation(Protected):
     def _take_rlre(self, frame: bytes) -> Released:
         """Release is best effort: any APDU ends it, only a well-formed RLRE of reason normal ends it cleanly."""
         self.state = State.CLOSED
+        self._outgoing = self._framing.close()
         try:
             return Released(clean=not acse.parse_release(frame, acse.RLRE).reason)
         except RemoteError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Final
 
 from bahal.dlms import security
@@ -15,14 +14,11 @@ from bahal.dlms.errors import (
     ValueOutOfRange,
     WrongSystemTitle,
 )
+from bahal.dlms.framing import Framing
 from bahal.dlms.security import Cipher
 
 OVERHEAD: Final = 32
 """Bytes that ciphering adds at most: tag, length of up to 5, title, security control, counter, authentication tag."""
-
-_ADDRESS = struct.Struct(">HHH")
-_HEAD = struct.Struct(">6sHBB")
-_SIZE = struct.Struct(">6sH")
 
 
 class Protected:
@@ -32,13 +28,15 @@ class Protected:
     """
 
     __slots__ = (
-        "_address",
         "_cipher",
+        "_client_sap",
         "_counter_end",
         "_counter_start",
         "_dedicated",
+        "_framing",
         "_general",
         "_security_control",
+        "_server_sap",
         "_title",
         "counter",
         "meter_counter",
@@ -60,6 +58,7 @@ class Protected:
         counter_end: int,
         last_meter_counter: int,
         general_ciphering: bool,
+        framing: Framing,
     ) -> None:
         """:raises ValueOutOfRange: settings that contradict each other."""
         if security_control not in (0, 0x20, 0x30):
@@ -76,7 +75,9 @@ class Protected:
         self.counter = counter
         self.meter_counter = last_meter_counter
         self.meter_title = meter_title
-        self._address = _ADDRESS.pack(1, client_sap, server_sap)
+        self._client_sap = client_sap
+        self._server_sap = server_sap
+        self._framing = framing
         self._cipher = cipher
         self._counter_start = counter
         self._counter_end = counter_end
@@ -91,7 +92,7 @@ class Protected:
         return self.counter - self._counter_start
 
     def _framed(self, plain: bytes) -> bytes:
-        return _SIZE.pack(self._address, len(plain)) + plain
+        return self._framing.send(self._client_sap, self._server_sap, plain)
 
     def _next_counter(self) -> int:
         counter = self.counter
@@ -112,7 +113,7 @@ class Protected:
         tag = security.GLO[plain[0]] if dedicated is None else security.DED[plain[0]]
         size = len(content)
         if size < 0x80:
-            return _HEAD.pack(self._address, size + 2, tag, size) + content
+            return self._framed(bytes((tag, size)) + content)
         return self._framed(security.wrap(tag, content))
 
     def _deciphered(self, frame: bytes) -> bytes:

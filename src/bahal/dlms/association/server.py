@@ -14,7 +14,7 @@ from collections.abc import Callable
 from hmac import compare_digest
 from typing import Final
 
-from bahal.dlms import acse, apdu, axdr, security, wrapper
+from bahal.dlms import acse, apdu, axdr, security
 from bahal.dlms.association.states import State, Step, receiving, sending
 from bahal.dlms.errors import (
     AssociationRejected,
@@ -26,6 +26,7 @@ from bahal.dlms.errors import (
     UnexpectedApdu,
     WeakProtection,
 )
+from bahal.dlms.framing import Framing, WrapperFraming
 from bahal.dlms.objects import classes
 from bahal.dlms.objects.model import PUBLIC_SAP, READING_SAP, SETTING_SAP
 from bahal.dlms.objects.serving import (
@@ -61,7 +62,6 @@ _DUPLICATED_CLASSES: Final = frozenset((classes.PROFILE_GENERIC, classes.CLOCK_C
 _BLOCK_GET: Final = acse.conformance("block_get")
 
 # Looked up once: an attribute of a module or of an enum class costs more than the step it names.
-_head = wrapper.HEADER.pack
 _GLO, _PLAIN_OF_GLO = security.GLO, security.PLAIN_OF_GLO
 _IDLE, _OPEN, _PENDING, _CLOSED = State.IDLE, State.OPEN, State.HLS_PENDING, State.CLOSED
 _REQUEST, _RESPONSE = Step.REQUEST, Step.RESPONSE
@@ -73,6 +73,7 @@ class ServerAssociation:
     :param device: the meter, which may be shared by several connections.
     :param answers: its kind's object model.
     :param random: source of challenges, `n -> n bytes`.
+    :param framing: what carries the APDUs: the wrapper unless an `HdlcServer` is given.
     """
 
     __slots__ = (
@@ -86,8 +87,8 @@ class ServerAssociation:
         "_control",
         "_counter",
         "_dedicated",
-        "_deframer",
         "_device",
+        "_framing",
         "_keys",
         "_mechanism",
         "_pending",
@@ -101,7 +102,14 @@ class ServerAssociation:
         "state",
     )
 
-    def __init__(self, device: Device, *, answers: Answers, random: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(
+        self,
+        device: Device,
+        *,
+        answers: Answers,
+        random: Callable[[int], bytes] = os.urandom,
+        framing: Framing | None = None,
+    ) -> None:
         self.state = _IDLE
         self.last_words = b""
         self.refusals: list[DlmsError] = []
@@ -110,7 +118,7 @@ class ServerAssociation:
         self._quirks = device.quirks
         self._title = device.system_title
         self._random = random
-        self._deframer = wrapper.Deframer(SERVER_MAX_PDU + _OVERHEAD)
+        self._framing = framing or WrapperFraming(SERVER_MAX_PDU + _OVERHEAD)
         self._sap = 0
         self._control = 0
         self._mechanism = 0
@@ -132,12 +140,16 @@ class ServerAssociation:
         if self.state is _CLOSED:
             raise UnexpectedApdu(0, "closed")
         replies = b""
+        framing = self._framing
         try:
-            for source, destination, frame in self._deframer.feed(data):
+            for source, destination, frame in framing.feed(data):
+                if not frame:
+                    self._unlink()
+                    continue
                 if destination != SERVER_SAP:
                     raise MalformedApdu(f"no logical device at wPort {destination}")
-                reply = self._take(source, frame)
-                replies += _head(wrapper.VERSION, SERVER_SAP, source, len(reply)) + reply
+                replies += framing.send(SERVER_SAP, source, self._take(source, frame))
+            replies += framing.outgoing()
         except DlmsError:
             self.state = State.CLOSED
             # Earlier frames of the same bytes were served; their replies are still owed.
@@ -209,7 +221,7 @@ class ServerAssociation:
         return plain
 
     def _say(self, last: bytes) -> None:
-        self.last_words = wrapper.frame(SERVER_SAP, self._sap, last)
+        self.last_words = self._framing.send(SERVER_SAP, self._sap, last) + self._framing.outgoing()
 
     # --- opening and closing ------------------------------------------------------------------------------------------
 
@@ -223,6 +235,11 @@ class ServerAssociation:
         self._reply_limit = SERVER_MAX_PDU
         self._pending = b""
         self._block = 0
+
+    def _unlink(self) -> None:
+        """The link was connected anew or disconnected: what stood on it is gone."""
+        self._forget()
+        self.state = _IDLE
 
     def _associate(self, source: int, frame: bytes) -> bytes:
         """AARQ to AARE; within an association it ends that one first, as when a client was lost."""

@@ -7,7 +7,8 @@
  *
  * Faults, each from a budget: a worker dies at any step (its transaction rolls back, its lease lies until it expires,
  * its frames stay on the wire); a worker stalls at any step while another takes over its lease and it then goes on; a
- * request or an answer is lost; a worker gives up waiting although the frame is still under way.
+ * request or an answer is lost; a worker gives up waiting although the frame is still under way; a worker finds that it
+ * has marked a cut sent too long ago to write it, and says so.
  *
  * Promises, checked by assertions unless said otherwise:
  *   I1  no cut is marked sent after the payment's commit; and none moves the relay after the restore was confirmed;
@@ -27,7 +28,8 @@
  *   NO_RESTORE         a payment that finds the cut sent queues nothing
  * And two that are no fault: REACH_DARK and REACH_LIT fail where the model cuts, and restores after a cut, so that the
  * promises above are not kept for want of anything happening. With PART the payer pays a part: the fence rises, his
- * order is left alone, and only the fence stands between him and the cut.
+ * order is left alone, and only the fence stands between him and the cut. With ONE_NAME the two workers go by one name,
+ * as two attempts in one process do, and only the lease's token tells them apart.
  */
 
 #ifndef FAULTS
@@ -36,10 +38,10 @@
 
 /*
  * Each claim opens one connection: one for the cut, one for the restore and one more for every fault; asserted. Where
- * counters are not kept apart the meter refuses what comes out of order, and there is no such bound: the search stops at
- * a number of claims, which is enough to find the failure.
+ * counters are not kept apart the meter refuses what comes out of order, and where names are not, one worker spoils
+ * another's sending: there a fault costs two claims, and the search goes no further.
  */
-#if defined(COUNTER_PER_FRAME) || defined(RESYNC)
+#if defined(COUNTER_PER_FRAME) || defined(RESYNC) || defined(ONE_NAME)
 #define CONNECTIONS (2 + 2 * FAULTS)
 #define may_claim (token < CONNECTIONS)
 #else
@@ -50,7 +52,7 @@
 
 #define PAYER 3
 
-mtype:state = { absent, authorised, claimed, sent, unknown, confirmed, cancelled, field_task };
+mtype:state = { absent, authorised, claimed, sent, unknown, confirmed, cancelled, field_task, unsent };
 mtype:frame = { nothing, read, cut, reconnect };
 mtype:answer = { none, closed, open, refused, lost };
 
@@ -58,7 +60,8 @@ mtype:answer = { none, closed, open, refused, lost };
 mtype:state cut_order = authorised;
 mtype:state restore_order = absent;
 byte cut_by, restore_by;        /* claimed_by */
-byte sends;                     /* how often the cut was marked sent */
+byte sends;                     /* how often the cut was marked sent, less what was not written after all */
+byte written;                   /* how often its ACTION was written */
 bool paid;                      /* the ledger, and with it the fence: they change in one commit */
 byte lease;                     /* the meter row: who holds it, 0 for nobody */
 bool orphan;                    /* its holder died: it expires by itself */
@@ -96,6 +99,15 @@ byte faults = FAULTS;           /* how many more will happen */
 #else
 #define meter_free (meter_row == 0 && free_lease)
 #define lock_meter meter_row = me
+#endif
+
+/* What a sending checks of order and lease, and what results check of the order, besides the lease's token. */
+#ifdef ONE_NAME
+#define named(by) true
+#define holds(by) (lease != 0 && !orphan)
+#else
+#define named(by) (by == me)
+#define holds(by) (by == me && lease == me)
 #endif
 
 #define waiting(order) (order == authorised || under_way(order))
@@ -341,7 +353,7 @@ end_idle:
             take(restore_row);
             atomic {
                 if
-                :: (restore_order == claimed || restore_order == unknown) && restore_by == me && lease == me ->
+                :: (restore_order == claimed || restore_order == unknown) && holds(restore_by) ->
                     restore_order = sent;
                     right = true
                 :: else
@@ -372,7 +384,7 @@ end_idle:
             take(cut_row);
             atomic {
                 if
-                :: !((cut_order == claimed || cut_order == unknown) && cut_by == me && lease == me) -> right = false
+                :: !((cut_order == claimed || cut_order == unknown) && holds(cut_by)) -> right = false
                 :: else ->
                     if
                     :: !right -> cut_order = cancelled
@@ -389,7 +401,8 @@ end_idle:
                 release_rows()
             };
             if
-            :: right -> write(cut, 1)
+            :: right -> write(cut, 1); atomic { written++; assert(written <= 2) }
+            :: atomic { right && faults > 0 -> faults--; outcome = unsent }; goto results   /* later than 250 ms */
             :: else -> goto lost_it
             fi
         fi;
@@ -418,9 +431,13 @@ results:
         fi;
         atomic {
             if
-            :: lease == me && token == mine && restoring && restore_by == me && under_way(restore_order) ->
+            :: lease == me && token == mine && restoring && named(restore_by) && under_way(restore_order) ->
                 restore_order = (restore_order == claimed || outcome == confirmed -> outcome : unknown)
-            :: lease == me && token == mine && !restoring && cut_by == me && under_way(cut_order) ->
+            :: lease == me && token == mine && !restoring && named(cut_by) && under_way(cut_order) ->
+                if
+                :: outcome == unsent && cut_order == sent -> sends--
+                :: else
+                fi;
                 cut_order = (cut_order == claimed || outcome == confirmed -> outcome : unknown)
             :: else
             fi;

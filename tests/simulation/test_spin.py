@@ -1,7 +1,7 @@
 """The model of the race between a cut and a payment: its promises hold, and each fails when its guard is taken away.
 
-Spin searches every order of steps. A fault is a death, a takeover from a worker that goes on, a lost frame or an answer
-that comes too late; two of them may meet in any way in the quick runs, three in the slow ones.
+Spin searches every order of steps. A fault is a death, a takeover from a worker that goes on, a lost frame, an answer
+or a sending that comes too late; two of them may meet in any way in the quick runs, three in the slow ones.
 """
 
 import re
@@ -73,22 +73,26 @@ def test_a_part_payment_is_kept_by_the_fence_alone(tmp_path: Path) -> None:
     _holds(search(tmp_path, "PART", faults=1), at_least=10_000)
 
 
-@pytest.mark.parametrize(
-    ("flags", "faults", "why"),
-    [
-        (("ONE_STATEMENT", "PART"), 0, "assertion violated !(paid)"),
-        (("ONE_STATEMENT",), 1, "assertion violated !(paid)"),
-        (("NO_FENCE_LOCK", "PART"), 0, "assertion violated !(paid)"),
-        (("NO_FENCE_LOCK",), 1, "assertion violated !(paid)"),
-        (("COUNTER_PER_FRAME",), 1, "assertion violated (restore_order!="),
-        (("RESYNC",), 1, "assertion violated !((used&"),
-        (("CLAIM_WAITS",), 1, "invalid end state"),
-        (("NO_LIMIT",), 2, "assertion violated (sends<=2)"),
-        (("REACH_DARK",), 0, "assertion violated 0"),
-        (("REACH_LIT",), 0, "assertion violated (relay=="),
-    ],
-    ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
-)
+def test_two_attempts_of_one_process_are_told_apart_by_the_token(tmp_path: Path) -> None:
+    """Two workers of one name keep every promise that two of different names keep."""
+    _holds(search(tmp_path, "ONE_NAME", faults=1), at_least=100_000)
+
+
+GUARDS = [
+    (("ONE_STATEMENT", "PART"), 0, "assertion violated !(paid)"),
+    (("ONE_STATEMENT",), 1, "assertion violated !(paid)"),
+    (("NO_FENCE_LOCK", "PART"), 0, "assertion violated !(paid)"),
+    (("NO_FENCE_LOCK",), 1, "assertion violated !(paid)"),
+    (("COUNTER_PER_FRAME",), 1, "assertion violated (restore_order!="),
+    (("RESYNC",), 1, "assertion violated !((used&"),
+    (("CLAIM_WAITS",), 1, "invalid end state"),
+    (("NO_LIMIT",), 2, "assertion violated (sends<=2)"),
+    (("REACH_DARK",), 0, "assertion violated 0"),
+    (("REACH_LIT",), 0, "assertion violated (relay=="),
+]
+
+
+@pytest.mark.parametrize(("flags", "faults", "why"), GUARDS, ids=["-".join(flags) for flags, _, _ in GUARDS])
 def test_without_its_guard_it_fails(tmp_path: Path, flags: tuple[str, ...], faults: int, why: str) -> None:
     """Each guard is needed: the search finds what it keeps away."""
     found = search(tmp_path, *flags, faults=faults)

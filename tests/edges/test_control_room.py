@@ -31,6 +31,7 @@ def test_a_drive_by_division(database: Database, open_door: Callable[..., None])
     text = page.content.decode()
     assert "संभागवार आदेश" in text
     assert "पेंड्रा रोड" in text
+    assert '<strong data-cell="state">चालू</strong>' in text
     assert text.count("</tr>") == 5
     assert '<td data-cell="total.orders">6</td>' in text
     policy = page["Content-Security-Policy"]

@@ -4,6 +4,8 @@ from typing import Any
 
 from bahal.domains.supply.queries import drive_of, latest_drive
 from bahal.foundation.rows import many
+from bahal.shared.text import LANGUAGES
+from bahal.shared.words import word
 
 _WAITING = ("proposed", "authorised", "claimed", "quarantined")
 
@@ -15,7 +17,7 @@ def latest_progress() -> dict[str, Any] | None:
 
 
 def drive_progress(*, drive: int) -> dict[str, Any]:
-    """A drive's state and counts.
+    """A drive's state, its word in both languages, and counts.
 
     Counts, in all and for each division: orders, waiting (quarantined too), sent (ever), unknown, confirmed, cancelled,
     field_tasks, other (refused or expired), restored (lit again), names in both languages.
@@ -47,6 +49,7 @@ def drive_progress(*, drive: int) -> dict[str, Any]:
         "drive": found.id,
         "name": found.name,
         "state": found.state,
+        "state_words": {language: word("drive states", found.state, language) for language in LANGUAGES},
         "maker": found.maker,
         "checker": found.checker,
         "list_sha256": found.list_sha256,

@@ -11,7 +11,7 @@ function put(cell, value) {
 }
 
 function show(drive) {
-  put("state", drive.state);
+  put("state", drive.state_words[document.documentElement.lang]);
   drive.divisions.forEach((division, place) => {
     Object.entries(division).forEach(([name, value]) => put(`${place}.${name}`, value));
   });

@@ -16,8 +16,8 @@ class KeyMissing(Refusal):
     """No key, or one that is not listed."""
 
     code = "api_key_missing"
-    hi = "इस दरवाज़े के लिए मान्य कुंजी चाहिए (Authorization: Bearer …)।"
-    en = "This door needs a valid key (Authorization: Bearer …)."
+    hi = "इस दरवाज़े के लिए मान्य कुंजी चाहिए (Authorization: Bearer KEY)।"
+    en = "This door needs a valid key (Authorization: Bearer KEY)."
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class NumberOutOfRange(ImpossibleRehearsal):
 
     code = "rehearsal_number_out_of_range"
     hi = "--{option} {value} नहीं चलेगा: कम से कम {least} दें।"
-    en = "--{option} {value} will not do: give at least {least}."
+    en = "Option --{option} {value} will not do: give at least {least}."
 
 
 class TooFewRupees(ImpossibleRehearsal):

@@ -4,50 +4,65 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Hold',
+            name="Hold",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('connection', models.BigIntegerField(db_index=True)),
-                ('kind', models.TextField(choices=[('life_support', 'life_support'), ('hospital', 'hospital'), ('water_works', 'water_works'), ('court_stay', 'court_stay'), ('deposit_under_protest', 'deposit_under_protest'), ('complaint', 'complaint'), ('payment_pending', 'payment_pending'), ('examination', 'examination'), ('heat_warning', 'heat_warning'), ('flood_warning', 'flood_warning'), ('instalment_plan', 'instalment_plan')])),
-                ('evidence', models.TextField()),
-                ('owner', models.TextField()),
-                ('placed_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField(null=True)),
-                ('lifted_at', models.DateTimeField(null=True)),
-                ('lifted_by', models.TextField(null=True)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("connection", models.BigIntegerField(db_index=True)),
+                (
+                    "kind",
+                    models.TextField(
+                        choices=[
+                            ("life_support", "life_support"),
+                            ("hospital", "hospital"),
+                            ("water_works", "water_works"),
+                            ("court_stay", "court_stay"),
+                            ("deposit_under_protest", "deposit_under_protest"),
+                            ("complaint", "complaint"),
+                            ("payment_pending", "payment_pending"),
+                            ("examination", "examination"),
+                            ("heat_warning", "heat_warning"),
+                            ("flood_warning", "flood_warning"),
+                            ("instalment_plan", "instalment_plan"),
+                        ]
+                    ),
+                ),
+                ("evidence", models.TextField()),
+                ("owner", models.TextField()),
+                ("placed_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField(null=True)),
+                ("lifted_at", models.DateTimeField(null=True)),
+                ("lifted_by", models.TextField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='NoCutDay',
+            name="NoCutDay",
             fields=[
-                ('day', models.DateField(primary_key=True, serialize=False)),
-                ('reason', models.TextField()),
-                ('reason_hi', models.TextField()),
+                ("day", models.DateField(primary_key=True, serialize=False)),
+                ("reason", models.TextField()),
+                ("reason_hi", models.TextField()),
             ],
         ),
         migrations.CreateModel(
-            name='Policy',
+            name="Policy",
             fields=[
-                ('version', models.TextField(primary_key=True, serialize=False)),
-                ('effective_from', models.DateField()),
-                ('minimum_paise', models.BigIntegerField()),
-                ('notice_clear_days', models.SmallIntegerField()),
-                ('reminders', models.SmallIntegerField()),
-                ('last_reminder_within_days', models.SmallIntegerField()),
-                ('window_from', models.TimeField()),
-                ('window_to', models.TimeField()),
-                ('stale_after_months', models.SmallIntegerField()),
-                ('reconnection_paise', models.BigIntegerField(default=0)),
-                ('source', models.TextField()),
-                ('verified', models.BooleanField(default=False)),
+                ("version", models.TextField(primary_key=True, serialize=False)),
+                ("effective_from", models.DateField()),
+                ("minimum_paise", models.BigIntegerField()),
+                ("notice_clear_days", models.SmallIntegerField()),
+                ("reminders", models.SmallIntegerField()),
+                ("last_reminder_within_days", models.SmallIntegerField()),
+                ("window_from", models.TimeField()),
+                ("window_to", models.TimeField()),
+                ("stale_after_months", models.SmallIntegerField()),
+                ("reconnection_paise", models.BigIntegerField(default=0)),
+                ("source", models.TextField()),
+                ("verified", models.BooleanField(default=False)),
             ],
         ),
     ]

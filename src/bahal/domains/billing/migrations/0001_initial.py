@@ -4,31 +4,34 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Bill',
+            name="Bill",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('connection', models.BigIntegerField()),
-                ('number', models.TextField(unique=True)),
-                ('month', models.DateField()),
-                ('issued_on', models.DateField()),
-                ('due_on', models.DateField()),
-                ('consumption_wh', models.BigIntegerField()),
-                ('paise', models.BigIntegerField()),
-                ('estimated', models.BooleanField(default=False)),
-                ('disputed', models.BooleanField(default=False)),
-                ('supplementary', models.BooleanField(default=False)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("connection", models.BigIntegerField()),
+                ("number", models.TextField(unique=True)),
+                ("month", models.DateField()),
+                ("issued_on", models.DateField()),
+                ("due_on", models.DateField()),
+                ("consumption_wh", models.BigIntegerField()),
+                ("paise", models.BigIntegerField()),
+                ("estimated", models.BooleanField(default=False)),
+                ("disputed", models.BooleanField(default=False)),
+                ("supplementary", models.BooleanField(default=False)),
             ],
             options={
-                'indexes': [models.Index(fields=['connection'], name='billing_bil_connect_cd6449_idx')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('paise__gt', 0)), name='bill_paise_positive'), models.CheckConstraint(condition=models.Q(('due_on__gt', models.F('issued_on'))), name='bill_due_after_issue')],
+                "indexes": [models.Index(fields=["connection"], name="billing_bil_connect_cd6449_idx")],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("paise__gt", 0)), name="bill_paise_positive"),
+                    models.CheckConstraint(
+                        condition=models.Q(("due_on__gt", models.F("issued_on"))), name="bill_due_after_issue"
+                    ),
+                ],
             },
         ),
     ]

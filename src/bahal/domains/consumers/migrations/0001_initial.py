@@ -4,21 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Consumer',
+            name="Consumer",
             fields=[
-                ('id', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('name', models.TextField()),
-                ('name_hi', models.TextField()),
-                ('phone', models.TextField()),
-                ('language', models.TextField(default='hi')),
+                ("id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("name", models.TextField()),
+                ("name_hi", models.TextField()),
+                ("phone", models.TextField()),
+                ("language", models.TextField(default="hi")),
             ],
         ),
     ]

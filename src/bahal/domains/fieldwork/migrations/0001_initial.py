@@ -4,26 +4,28 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Task',
+            name="Task",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('connection', models.BigIntegerField()),
-                ('meter', models.TextField()),
-                ('order', models.BigIntegerField(db_column='order', null=True)),
-                ('reason', models.TextField()),
-                ('opened_at', models.DateTimeField()),
-                ('closed_at', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("connection", models.BigIntegerField()),
+                ("meter", models.TextField()),
+                ("order", models.BigIntegerField(db_column="order", null=True)),
+                ("reason", models.TextField()),
+                ("opened_at", models.DateTimeField()),
+                ("closed_at", models.DateTimeField(null=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('order__isnull', False)), fields=('order',), name='one_task_an_order')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("order__isnull", False)), fields=("order",), name="one_task_an_order"
+                    )
+                ],
             },
         ),
     ]

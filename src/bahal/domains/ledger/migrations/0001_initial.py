@@ -5,39 +5,75 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Transaction',
+            name="Transaction",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('kind', models.TextField(choices=[('bill', 'bill'), ('payment', 'payment'), ('opening', 'opening')])),
-                ('reference', models.TextField()),
-                ('posted_at', models.DateTimeField()),
-                ('business_at', models.DateTimeField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("kind", models.TextField(choices=[("bill", "bill"), ("payment", "payment"), ("opening", "opening")])),
+                ("reference", models.TextField()),
+                ("posted_at", models.DateTimeField()),
+                ("business_at", models.DateTimeField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('kind', 'reference'), name='ledger_reference_once')],
+                "constraints": [models.UniqueConstraint(fields=("kind", "reference"), name="ledger_reference_once")],
             },
         ),
         migrations.CreateModel(
-            name='Posting',
+            name="Posting",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('account', models.TextField(choices=[('receivable', 'receivable'), ('advance', 'advance'), ('cash', 'cash'), ('revenue', 'revenue')])),
-                ('connection', models.BigIntegerField(null=True)),
-                ('bill', models.BigIntegerField(null=True)),
-                ('paise', models.BigIntegerField()),
-                ('transaction', models.ForeignKey(db_column='transaction', on_delete=django.db.models.deletion.PROTECT, to='ledger.transaction')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "account",
+                    models.TextField(
+                        choices=[
+                            ("receivable", "receivable"),
+                            ("advance", "advance"),
+                            ("cash", "cash"),
+                            ("revenue", "revenue"),
+                        ]
+                    ),
+                ),
+                ("connection", models.BigIntegerField(null=True)),
+                ("bill", models.BigIntegerField(null=True)),
+                ("paise", models.BigIntegerField()),
+                (
+                    "transaction",
+                    models.ForeignKey(
+                        db_column="transaction", on_delete=django.db.models.deletion.PROTECT, to="ledger.transaction"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('account', 'receivable')), fields=['connection'], include=('paise', 'bill'), name='ledger_receivable'), models.Index(condition=models.Q(('account', 'advance')), fields=['connection'], include=('paise',), name='ledger_advance')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('paise', 0), _negated=True), name='posting_not_zero'), models.CheckConstraint(condition=models.Q(models.Q(('account__in', ['receivable', 'advance']), _negated=True), ('connection__isnull', False), _connector='OR'), name='posting_names_connection')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("account", "receivable")),
+                        fields=["connection"],
+                        include=("paise", "bill"),
+                        name="ledger_receivable",
+                    ),
+                    models.Index(
+                        condition=models.Q(("account", "advance")),
+                        fields=["connection"],
+                        include=("paise",),
+                        name="ledger_advance",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("paise", 0), _negated=True), name="posting_not_zero"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("account__in", ["receivable", "advance"]), _negated=True),
+                            ("connection__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="posting_names_connection",
+                    ),
+                ],
             },
         ),
     ]

@@ -4,31 +4,29 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Meter',
+            name="Meter",
             fields=[
-                ('serial', models.TextField(primary_key=True, serialize=False)),
-                ('make', models.TextField()),
-                ('phase', models.SmallIntegerField(default=1)),
-                ('connection', models.BigIntegerField(unique=True)),
-                ('installed_on', models.DateField()),
+                ("serial", models.TextField(primary_key=True, serialize=False)),
+                ("make", models.TextField()),
+                ("phase", models.SmallIntegerField(default=1)),
+                ("connection", models.BigIntegerField(unique=True)),
+                ("installed_on", models.DateField()),
             ],
         ),
         migrations.CreateModel(
-            name='Relay',
+            name="Relay",
             fields=[
-                ('meter', models.TextField(primary_key=True, serialize=False)),
-                ('closed', models.BooleanField()),
-                ('control_state', models.SmallIntegerField(null=True)),
-                ('source', models.TextField(choices=[('read', 'read'), ('order', 'order'), ('push', 'push')])),
-                ('seen_at', models.DateTimeField()),
+                ("meter", models.TextField(primary_key=True, serialize=False)),
+                ("closed", models.BooleanField()),
+                ("control_state", models.SmallIntegerField(null=True)),
+                ("source", models.TextField(choices=[("read", "read"), ("order", "order"), ("push", "push")])),
+                ("seen_at", models.DateTimeField()),
             ],
         ),
     ]

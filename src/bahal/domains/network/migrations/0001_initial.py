@@ -5,48 +5,49 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Feeder',
+            name="Feeder",
             fields=[
-                ('id', models.IntegerField(primary_key=True, serialize=False)),
-                ('name', models.TextField()),
-                ('substation', models.TextField()),
-                ('subdivision', models.IntegerField()),
+                ("id", models.IntegerField(primary_key=True, serialize=False)),
+                ("name", models.TextField()),
+                ("substation", models.TextField()),
+                ("subdivision", models.IntegerField()),
             ],
         ),
         migrations.CreateModel(
-            name='Transformer',
+            name="Transformer",
             fields=[
-                ('id', models.IntegerField(primary_key=True, serialize=False)),
-                ('code', models.TextField(unique=True)),
-                ('kva', models.IntegerField()),
-                ('latitude', models.FloatField()),
-                ('longitude', models.FloatField()),
-                ('feeder', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='network.feeder')),
+                ("id", models.IntegerField(primary_key=True, serialize=False)),
+                ("code", models.TextField(unique=True)),
+                ("kva", models.IntegerField()),
+                ("latitude", models.FloatField()),
+                ("longitude", models.FloatField()),
+                ("feeder", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="network.feeder")),
             ],
         ),
         migrations.CreateModel(
-            name='Connection',
+            name="Connection",
             fields=[
-                ('id', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('centre', models.IntegerField()),
-                ('category', models.TextField(default='LV-1')),
-                ('phase', models.SmallIntegerField(default=1)),
-                ('sanctioned_load_w', models.IntegerField(default=1000)),
-                ('connected_on', models.DateField()),
-                ('latitude', models.FloatField()),
-                ('longitude', models.FloatField()),
-                ('transformer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='network.transformer')),
+                ("id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("centre", models.IntegerField()),
+                ("category", models.TextField(default="LV-1")),
+                ("phase", models.SmallIntegerField(default=1)),
+                ("sanctioned_load_w", models.IntegerField(default=1000)),
+                ("connected_on", models.DateField()),
+                ("latitude", models.FloatField()),
+                ("longitude", models.FloatField()),
+                (
+                    "transformer",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="network.transformer"),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['centre'], name='network_con_centre_116f20_idx')],
+                "indexes": [models.Index(fields=["centre"], name="network_con_centre_116f20_idx")],
             },
         ),
     ]

@@ -5,56 +5,97 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='WrittenNotice',
+            name="WrittenNotice",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('connection', models.BigIntegerField(db_index=True)),
-                ('paise', models.BigIntegerField()),
-                ('issued_on', models.DateField()),
-                ('served_on', models.DateField(null=True)),
-                ('service', models.TextField(default='registered post, acknowledged')),
-                ('sha256', models.TextField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("connection", models.BigIntegerField(db_index=True)),
+                ("paise", models.BigIntegerField()),
+                ("issued_on", models.DateField()),
+                ("served_on", models.DateField(null=True)),
+                ("service", models.TextField(default="registered post, acknowledged")),
+                ("sha256", models.TextField()),
             ],
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('connection', models.BigIntegerField()),
-                ('kind', models.TextField(choices=[('reminder', 'reminder'), ('cut', 'cut'), ('restored', 'restored'), ('payment', 'payment')])),
-                ('channel', models.TextField(default='sms')),
-                ('phone', models.TextField()),
-                ('template', models.TextField()),
-                ('text', models.TextField()),
-                ('order', models.BigIntegerField(db_column='order', null=True)),
-                ('business_on', models.DateField()),
-                ('queued_at', models.DateTimeField()),
-                ('taken_until', models.DateTimeField(null=True)),
-                ('tries', models.SmallIntegerField(default=0)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('receipt', models.TextField(null=True, unique=True)),
-                ('delivery', models.TextField(choices=[('queued', 'queued'), ('sent', 'sent'), ('delivered', 'delivered'), ('failed', 'failed'), ('withdrawn', 'withdrawn')], default='queued')),
-                ('delivered_at', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("connection", models.BigIntegerField()),
+                (
+                    "kind",
+                    models.TextField(
+                        choices=[
+                            ("reminder", "reminder"),
+                            ("cut", "cut"),
+                            ("restored", "restored"),
+                            ("payment", "payment"),
+                        ]
+                    ),
+                ),
+                ("channel", models.TextField(default="sms")),
+                ("phone", models.TextField()),
+                ("template", models.TextField()),
+                ("text", models.TextField()),
+                ("order", models.BigIntegerField(db_column="order", null=True)),
+                ("business_on", models.DateField()),
+                ("queued_at", models.DateTimeField()),
+                ("taken_until", models.DateTimeField(null=True)),
+                ("tries", models.SmallIntegerField(default=0)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("receipt", models.TextField(null=True, unique=True)),
+                (
+                    "delivery",
+                    models.TextField(
+                        choices=[
+                            ("queued", "queued"),
+                            ("sent", "sent"),
+                            ("delivered", "delivered"),
+                            ("failed", "failed"),
+                            ("withdrawn", "withdrawn"),
+                        ],
+                        default="queued",
+                    ),
+                ),
+                ("delivered_at", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['connection', 'kind', 'business_on'], name='notices_mes_connect_a09500_idx'), models.Index(condition=models.Q(('delivery', 'queued')), fields=['kind', 'id'], name='notices_queue')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('kind', 'reminder')), fields=('connection', 'business_on'), name='one_reminder_a_day'), models.UniqueConstraint(condition=models.Q(('order__isnull', False)), fields=('order', 'kind'), name='one_message_an_order')],
+                "indexes": [
+                    models.Index(fields=["connection", "kind", "business_on"], name="notices_mes_connect_a09500_idx"),
+                    models.Index(
+                        condition=models.Q(("delivery", "queued")), fields=["kind", "id"], name="notices_queue"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("kind", "reminder")),
+                        fields=("connection", "business_on"),
+                        name="one_reminder_a_day",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("order__isnull", False)),
+                        fields=("order", "kind"),
+                        name="one_message_an_order",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='NoticedBill',
+            name="NoticedBill",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('bill', models.BigIntegerField(db_index=True)),
-                ('notice', models.ForeignKey(db_column='notice', on_delete=django.db.models.deletion.PROTECT, to='notices.writtennotice')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("bill", models.BigIntegerField(db_index=True)),
+                (
+                    "notice",
+                    models.ForeignKey(
+                        db_column="notice", on_delete=django.db.models.deletion.PROTECT, to="notices.writtennotice"
+                    ),
+                ),
             ],
         ),
     ]

@@ -5,21 +5,38 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Office',
+            name="Office",
             fields=[
-                ('id', models.IntegerField(primary_key=True, serialize=False)),
-                ('kind', models.TextField(choices=[('region', 'region'), ('circle', 'circle'), ('division', 'division'), ('subdivision', 'subdivision'), ('centre', 'centre')])),
-                ('name', models.TextField()),
-                ('name_hi', models.TextField()),
-                ('parent', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='offices.office')),
+                ("id", models.IntegerField(primary_key=True, serialize=False)),
+                (
+                    "kind",
+                    models.TextField(
+                        choices=[
+                            ("region", "region"),
+                            ("circle", "circle"),
+                            ("division", "division"),
+                            ("subdivision", "subdivision"),
+                            ("centre", "centre"),
+                        ]
+                    ),
+                ),
+                ("name", models.TextField()),
+                ("name_hi", models.TextField()),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="children",
+                        to="offices.office",
+                    ),
+                ),
             ],
         ),
     ]

@@ -4,29 +4,38 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Payment',
+            name="Payment",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('idempotency_key', models.TextField(unique=True)),
-                ('body_sha256', models.TextField()),
-                ('connection', models.BigIntegerField(db_index=True)),
-                ('paise', models.BigIntegerField()),
-                ('channel', models.TextField(choices=[('counter', 'counter'), ('upi', 'upi'), ('bbps', 'bbps'), ('card', 'card'), ('bank', 'bank')])),
-                ('receipt', models.TextField(unique=True)),
-                ('order', models.BigIntegerField(db_column='order', null=True)),
-                ('acknowledged_at', models.DateTimeField()),
-                ('business_at', models.DateTimeField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("idempotency_key", models.TextField(unique=True)),
+                ("body_sha256", models.TextField()),
+                ("connection", models.BigIntegerField(db_index=True)),
+                ("paise", models.BigIntegerField()),
+                (
+                    "channel",
+                    models.TextField(
+                        choices=[
+                            ("counter", "counter"),
+                            ("upi", "upi"),
+                            ("bbps", "bbps"),
+                            ("card", "card"),
+                            ("bank", "bank"),
+                        ]
+                    ),
+                ),
+                ("receipt", models.TextField(unique=True)),
+                ("order", models.BigIntegerField(db_column="order", null=True)),
+                ("acknowledged_at", models.DateTimeField()),
+                ("business_at", models.DateTimeField()),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('paise__gt', 0)), name='payment_positive')],
+                "constraints": [models.CheckConstraint(condition=models.Q(("paise__gt", 0)), name="payment_positive")],
             },
         ),
     ]

@@ -4,43 +4,45 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Alert',
+            name="Alert",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('event', models.BigIntegerField()),
-                ('meter', models.TextField()),
-                ('connection', models.BigIntegerField()),
-                ('kind', models.TextField()),
-                ('raised_at', models.DateTimeField()),
-                ('business_at', models.DateTimeField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("event", models.BigIntegerField()),
+                ("meter", models.TextField()),
+                ("connection", models.BigIntegerField()),
+                ("kind", models.TextField()),
+                ("raised_at", models.DateTimeField()),
+                ("business_at", models.DateTimeField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('event', 'kind'), name='alert_once')],
+                "constraints": [models.UniqueConstraint(fields=("event", "kind"), name="alert_once")],
             },
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('meter', models.TextField()),
-                ('esw', models.TextField()),
-                ('meter_at', models.DateTimeField(null=True)),
-                ('counter', models.BigIntegerField()),
-                ('received_at', models.DateTimeField()),
-                ('business_at', models.DateTimeField()),
-                ('handled_at', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("meter", models.TextField()),
+                ("esw", models.TextField()),
+                ("meter_at", models.DateTimeField(null=True)),
+                ("counter", models.BigIntegerField()),
+                ("received_at", models.DateTimeField()),
+                ("business_at", models.DateTimeField()),
+                ("handled_at", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('handled_at__isnull', True)), fields=['id'], name='event_unhandled')],
-                'constraints': [models.UniqueConstraint(fields=('meter', 'counter'), name='event_frame_once')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("handled_at__isnull", True)), fields=["id"], name="event_unhandled"
+                    )
+                ],
+                "constraints": [models.UniqueConstraint(fields=("meter", "counter"), name="event_frame_once")],
             },
         ),
     ]

@@ -4,41 +4,41 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Reading',
+            name="Reading",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('meter', models.TextField()),
-                ('register', models.TextField()),
-                ('at', models.DateTimeField()),
-                ('value', models.BigIntegerField()),
-                ('received_at', models.DateTimeField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("meter", models.TextField()),
+                ("register", models.TextField()),
+                ("at", models.DateTimeField()),
+                ("value", models.BigIntegerField()),
+                ("received_at", models.DateTimeField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('meter', 'register', 'at'), name='reading_once')],
+                "constraints": [models.UniqueConstraint(fields=("meter", "register", "at"), name="reading_once")],
             },
         ),
         migrations.CreateModel(
-            name='Request',
+            name="Request",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('meter', models.TextField()),
-                ('register', models.TextField(default='1.0.1.8.0.255')),
-                ('asked_at', models.DateTimeField()),
-                ('claimed_until', models.DateTimeField(null=True)),
-                ('tries', models.SmallIntegerField(default=0)),
-                ('done_at', models.DateTimeField(null=True)),
-                ('reason', models.TextField(default='')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("meter", models.TextField()),
+                ("register", models.TextField(default="1.0.1.8.0.255")),
+                ("asked_at", models.DateTimeField()),
+                ("claimed_until", models.DateTimeField(null=True)),
+                ("tries", models.SmallIntegerField(default=0)),
+                ("done_at", models.DateTimeField(null=True)),
+                ("reason", models.TextField(default="")),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('done_at__isnull', True)), fields=['id'], name='request_open')],
+                "indexes": [
+                    models.Index(condition=models.Q(("done_at__isnull", True)), fields=["id"], name="request_open")
+                ],
             },
         ),
     ]

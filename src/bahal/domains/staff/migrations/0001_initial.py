@@ -4,24 +4,34 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Officer',
+            name="Officer",
             fields=[
-                ('login', models.TextField(primary_key=True, serialize=False)),
-                ('name', models.TextField()),
-                ('name_hi', models.TextField()),
-                ('role', models.TextField(choices=[('executive_engineer', 'executive_engineer'), ('superintending_engineer', 'superintending_engineer'), ('revenue_officer', 'revenue_officer'), ('cashier', 'cashier'), ('lineman', 'lineman'), ('vigilance', 'vigilance')])),
-                ('office', models.IntegerField()),
-                ('password', models.TextField()),
-                ('totp_secret', models.TextField()),
-                ('public_key', models.TextField()),
+                ("login", models.TextField(primary_key=True, serialize=False)),
+                ("name", models.TextField()),
+                ("name_hi", models.TextField()),
+                (
+                    "role",
+                    models.TextField(
+                        choices=[
+                            ("executive_engineer", "executive_engineer"),
+                            ("superintending_engineer", "superintending_engineer"),
+                            ("revenue_officer", "revenue_officer"),
+                            ("cashier", "cashier"),
+                            ("lineman", "lineman"),
+                            ("vigilance", "vigilance"),
+                        ]
+                    ),
+                ),
+                ("office", models.IntegerField()),
+                ("password", models.TextField()),
+                ("totp_secret", models.TextField()),
+                ("public_key", models.TextField()),
             ],
         ),
     ]

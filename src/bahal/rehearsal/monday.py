@@ -34,6 +34,7 @@ from bahal.shared.errors import Refusal
 from bahal.shared.home import Home
 from bahal.shared.text import INDIA
 from bahal.shared.warrant import Document, sign
+from bahal.shared.words import word
 
 REMINDER_DAYS = 3
 STALL_S = 45.0
@@ -152,11 +153,16 @@ class Monday:
         ).drive
         stated = Document.parse(draft.document)
         self.teller.say(
-            "proposed", maker=maker.name, orders=stated.orders, paise=stated.sum_paise, sha=stated.list_sha256[:12]
+            "proposed",
+            maker=maker.name_hi if self.teller.language == "hi" else maker.name,
+            orders=stated.orders,
+            paise=stated.sum_paise,
+            sha=stated.list_sha256[:12],
         )
-        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(draft.funnel.excluded.items()))
-        if reasons:
-            self.teller.say("excluded", reasons=reasons)
+        excluded = sorted(draft.funnel.excluded.items())
+        if excluded:
+            words = ((word("verdicts", reason, self.teller.language), count) for reason, count in excluded)
+            self.teller.say("excluded", reasons=", ".join(f"{text} {count}" for text, count in words))
         sign_drive(
             drive=drive,
             checker=checker.login,
@@ -164,7 +170,7 @@ class Monday:
             at=self.clock.wall(),
             business_at=self.clock.now(),
         )
-        self.teller.say("signed", checker=checker.name)
+        self.teller.say("signed", checker=checker.name_hi if self.teller.language == "hi" else checker.name)
         return drive
 
     # -- the Monday ----------------------------------------------------------------------------------------------

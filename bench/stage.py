@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
+from urllib.request import urlopen
 
 import psycopg
 
@@ -29,7 +30,7 @@ from bahal.entry.instance import Profile
 from bahal.entry.logs import set_up_logs
 from bahal.entry.ports import Ports
 from bahal.entry.postgres import EmbeddedPostgres
-from bahal.entry.supervisor import Room, Supervisor, raise_file_limit
+from bahal.entry.supervisor import DRAIN_LIMIT_S, Room, Supervisor, raise_file_limit
 from bahal.fleet.roster import read_roster
 from bahal.rehearsal import officers
 from bahal.rehearsal.almanac import STORY_MONDAY
@@ -54,6 +55,22 @@ def say(*words: object) -> None:
     print(*words, flush=True)
 
 
+class Process:
+    """What one process has used, by the kernel's account."""
+
+    def __init__(self, pid: int) -> None:
+        self._folder = Path(f"/proc/{pid}")
+
+    def cpu_s(self) -> float:
+        """Seconds of CPU of all its threads, its own and the kernel's for it."""
+        fields = (self._folder / "stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def resident(self) -> int:
+        """Bytes in memory."""
+        return int((self._folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 class Stage:
     """One instance, with what a bench asks of it."""
 
@@ -63,7 +80,8 @@ class Stage:
         self.supervisor = Supervisor(home)
         self.staff: dict[str, officers.Officer] = {}
         self._ports = Ports()
-        self._outside: Outside | None = None
+        self._meters = 0
+        self._fleet_port = 0
 
     # --- the house ---------------------------------------------------------------------------------------------------
 
@@ -79,12 +97,11 @@ class Stage:
         figures = ", ".join(f"{name} {value}" for name, value in asdict(profile).items() if name != "name")
         say(f"caps: profile {profile.name}, signed by {' and '.join(officers.SIGNERS)}: {figures}")
 
-    def fill(self, *, connections: int, candidates: int, postings: int, reply_delay: float = 0.0) -> Population:
+    def fill(self, *, connections: int, candidates: int, postings: int) -> Population:
         """People and money by the population, meters by the import, officers by their journey; then statistics."""
-        self._outside = Outside(meters=connections, seed=_SEED, reply_delay=reply_delay)
-        port = self._ports.choose("fleet", host="0.0.0.0")  # noqa: S104  # the fleet refuses all but 127.0.0.0/8
-        write_fleet_roster(self.home, self._outside, port=port)
-        self.fleet_port = port
+        self._meters = connections
+        self._fleet_port = self._ports.choose("fleet", host="0.0.0.0")  # noqa: S104  # it refuses all but 127.0.0.0/8
+        write_fleet_roster(self.home, self._outside(0.0), port=self._fleet_port)
         roster = Path(roster_path(self.home))
         made = populate(
             app_dsn=self.dsn("app"),
@@ -201,17 +218,45 @@ class Stage:
         """Start rooms and wait until they are ready."""
         self.supervisor.start(*rooms)
 
-    def fleet(self) -> Room:
-        """The meters of the roster, in their own process."""
-        assert self._outside is not None
-        dial_in = self._ports.choose("dial_in")
-        command = fleet_command(self.home, self._outside, port=self.fleet_port, dial_in=dial_in)
+    def stop(self, name: str) -> None:
+        """Drain one room."""
+        room = self.supervisor.rooms.pop(name)
+        assert room.process is not None
+        room.process.terminate()
+        room.process.wait(DRAIN_LIMIT_S)
+
+    def fleet(self, *, reply_delay: float = 0.0) -> Room:
+        """The meters of the roster, in their own process; seconds before each reply."""
+        outside = self._outside(reply_delay)
+        command = fleet_command(self.home, outside, port=self._fleet_port, dial_in=self._ports.choose("dial_in"))
         return Room("fleet", command, {"BAHAL_CLOCK": str(self.home.run / "clock.json")}, announces=True)
 
     def interlock(self) -> Room:
         """The interlock, as the supervisor starts it."""
         command = [sys.executable, "-m", "bahal.entry.rooms", "interlock", str(self._ports.choose("interlock"))]
         return Room("interlock", command, announces=True)
+
+    def process(self, name: str) -> Process:
+        """What a room's process uses."""
+        room = self.supervisor.rooms[name]
+        assert room.process is not None
+        return Process(room.process.pid)
+
+    def metric(self, name: str, sample: str) -> float:
+        """A sample of a room's own metrics, by its whole name with labels; 0 where it was never counted."""
+        port = self.supervisor.rooms[name].said["port"]
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as page:  # our own page
+            for line in page.read().decode().splitlines():
+                if line.startswith(f"{sample} "):
+                    return float(line.rsplit(" ", 1)[1])
+        return 0.0
+
+    def movements(self) -> Path:
+        """The fleet's own log."""
+        return self.home.logs / "fleet.jsonl"
+
+    def _outside(self, reply_delay: float) -> Outside:
+        return Outside(meters=self._meters, seed=_SEED, reply_delay=reply_delay)
 
     def close(self) -> None:
         """End all of it and leave no trace."""

@@ -1,0 +1,55 @@
+"""Kill -9 of each room at each point named in it, and of the database at each point; then I1 to I5."""
+
+from concurrent.futures import Future
+
+import pytest
+
+from bahal.shared.crash import CRASH_POINTS
+from tests.crash.invariants import violations
+from tests.crash.scene import Came
+
+# Which pass of a point strikes: in the middle of things where a point is passed often.
+STRIKES = {
+    "headend.push_received": (1,),
+    "headend.push_stored": (1,),
+    "headend.read_answered": (2,),
+    "headend.read_claimed": (1,),
+    "interlock.action_answered": (9, 66),
+    "interlock.action_written": (13, 66),
+    "interlock.claimed": (1,),
+    "interlock.readback": (20, 66),
+    "interlock.result_written": (2,),
+    "interlock.send_committed": (7, 66),
+    "payment.after_commit": (5,),
+    "payment.before_commit": (6,),
+    "worker.alert_before_commit": (1,),
+    "worker.messages_posted": (2,),
+    "worker.results_handled_before_commit": (2,),
+}
+"""From about the sixtieth sending on they are restores."""
+
+ROOMS = [f"{point}:{strike}" for point, strikes in STRIKES.items() for strike in strikes]
+
+# The database dies at every point too; six of them run with every change, one for each kind of work that it interrupts.
+OFTEN = {
+    "headend.push_received", "interlock.result_written", "interlock.send_committed", "payment.before_commit",
+    "worker.messages_posted", "worker.results_handled_before_commit",
+}  # fmt: skip
+DATABASE = [
+    pytest.param(f"postgres@{point}:{strikes[0]}", marks=() if point in OFTEN else pytest.mark.slow)
+    for point, strikes in STRIKES.items()
+]
+
+
+def test_every_point_is_struck() -> None:
+    assert STRIKES.keys() == CRASH_POINTS
+
+
+@pytest.mark.parametrize("crash_at", ["", *ROOMS, *DATABASE])
+def test_no_crash_does_harm(runs: "dict[str, Future[Came]]", crash_at: str) -> None:
+    came = runs[crash_at].result()
+    target = crash_at.removeprefix("postgres@")
+    assert [f"{hit['point']}:{hit['pass']}" for hit in came.strikes] == ([target] if target else [])
+    assert violations(came.evidence) == []
+    assert came.quiet
+    assert (came.code, came.left) == (0, [])

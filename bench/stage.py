@@ -236,6 +236,10 @@ class Stage:
         command = [sys.executable, "-m", "bahal.entry.rooms", "interlock", str(self._ports.choose("interlock"))]
         return Room("interlock", command, announces=True)
 
+    def port(self, door: str) -> int:
+        """A free port for a door."""
+        return self._ports.choose(door)
+
     def process(self, name: str) -> Process:
         """What a room's process uses."""
         room = self.supervisor.rooms[name]

@@ -107,7 +107,7 @@ class House:
             endpoints["fleet"] = f"127.0.0.0/8:{place['fleet']}"
             environment["BAHAL_SMS_URL"] = f"http://127.0.0.1:{place['sms']}"
         rooms = [
-            Room("web", _web(place["web"]), environment, port=place["web"]),
+            Room("web", web_command(place["web"]), environment, port=place["web"]),
             Room("live", _live(place["live"]), environment, port=place["live"]),
             Room("worker", _room("worker", metrics["worker"]), environment, announces=True),
             Room("headend", _room("headend", place["dial_in"], metrics["headend"]), clock, announces=True),
@@ -223,7 +223,8 @@ def _room(name: str, *arguments: object) -> list[str]:
     return [sys.executable, "-m", "bahal.entry.rooms", name, *map(str, arguments)]
 
 
-def _web(port: int) -> list[str]:
+def web_command(port: int) -> list[str]:
+    """The command that starts the web process."""
     # One thread a worker: four in one worker made a page three times slower (GIL).
     return [
         sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),

@@ -1,9 +1,9 @@
 """From money to light: a payer's 201 in hand until the relay closes, by the meters' own log; no delay on the link.
 
 Meters are cut by a drive first. Then 50 payments a second come to the real web process (`POST /api/v1/payments` over
-HTTP), each settling what its connection owes; the payment makes the order, the interlock dials, reads, sends, reads back.
-Light is the `relay on` line of the fleet's log; the read-back is the order's `confirmed_at`. Payments come one by one at
-their instant, as people do, whether or not the one before was answered.
+HTTP), each settling what its connection owes; the payment makes the order; the interlock dials, reads, sends and reads
+back. Light is the `relay on` line of the fleet's log; the read-back is the order's `confirmed_at`. Payments come one by
+one at their instant, as people do, whether or not the one before was answered.
 """
 
 from __future__ import annotations
@@ -132,9 +132,8 @@ def main() -> None:
     light, back = after(on), after(read_back)
     say(f"{len(light)} payments in {took:.1f} s, {len(light) / took:.1f} a second")
     for name, values in (("201 to relay on", light), ("201 to read-back", back)):
-        say(
-            f"{name}: p50 {percentile(values, 0.5):.1f} ms, p99 {percentile(values, 0.99):.1f} ms, most {max(values):.1f} ms"
-        )
+        p50, p99 = percentile(values, 0.5), percentile(values, 0.99)
+        say(f"{name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms, most {max(values):.1f} ms")
     slices = [light[start : start + asked.rate * 5] for start in range(0, len(light), asked.rate * 5)]
     median_of("p50 of each 5 seconds", [percentile(part, 0.5) for part in slices], unit="ms")
     p50, p99 = percentile(back, 0.5), percentile(back, 0.99)

@@ -8,6 +8,7 @@ import sys
 import time
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -135,8 +136,8 @@ def _three_days_before(cut: date) -> datetime:
 
 
 def _alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended and waits for its parent to notice does not."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
         return False
-    return True

@@ -1,0 +1,111 @@
+"""Running `bahal` as people do: as a process with its own folder, on ports that nobody else has."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+DOORS = ("WEB", "LIVE", "DIAL_IN", "INTERLOCK", "FLEET", "BANK", "SMS", "METRICS")
+PATIENCE_S = 60.0
+
+
+def environment(home: Path, **changed: str) -> dict[str, str]:
+    """Nothing of this process's instance; every port any free one, unless `changed` says otherwise."""
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("BAHAL_", "DATABASE_", "DJANGO_"))
+    }
+    free = {f"BAHAL_PORT_{door}": "0" for door in DOORS}
+    return {**kept, **free, "BAHAL_HOME": str(home), "BAHAL_LANG": "en", **changed}
+
+
+def command(*arguments: str) -> list[str]:
+    """`bahal ARGUMENTS` with this interpreter."""
+    return [sys.executable, "-m", "bahal.entry.cli", *arguments]
+
+
+def bahal(
+    home: Path,
+    *arguments: str,
+    prepare: Callable[[], None] | None = None,
+    seconds: float = PATIENCE_S,
+    changed: Mapping[str, str] | None = None,
+) -> "subprocess.CompletedProcess[str]":
+    """Run it to its end. `prepare` runs in the new process before it starts."""
+    return subprocess.run(
+        command(*arguments),
+        env=environment(home, **(changed or {})),
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+        preexec_fn=prepare,  # limits of one child
+    )
+
+
+class Up:
+    """`bahal up --demo` on a small rehearsal, until it is ended."""
+
+    def __init__(self, home: Path, *, meters: int = 40) -> None:
+        self.home = home
+        words = home.with_suffix(".err")
+        with words.open("wb") as errors:
+            self.process = subprocess.Popen(
+                command("up", "--demo", "--consumers", str(meters), "--defaulters", "5", "--reply-delay", "0"),
+                env=environment(home),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+            )
+        until(lambda: self._open() or self.process.poll() is not None)
+        assert self.process.poll() is None, words.read_text()
+
+    def _open(self) -> bool:
+        """Whether every room is ready: its own word, not one that an earlier instance left."""
+        stated = self.endpoints()
+        return stated.get("open") is True and stated["pids"]["supervisor"] == self.process.pid
+
+    def endpoints(self) -> dict[str, Any]:
+        """What the supervisor published."""
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            stated: dict[str, Any] = json.loads((self.home / "run" / "endpoints.json").read_text())
+            return stated
+        return {}
+
+    def pid(self, room: str) -> int:
+        """The process of a room; 0 while it has none."""
+        if room == "postgres":
+            with contextlib.suppress(FileNotFoundError, ValueError):
+                return int(json.loads((self.home / "run" / "database.json").read_text())["pid"])
+            return 0
+        return int(self.endpoints().get("pids", {}).get(room, 0))
+
+    def end(self) -> int:
+        """SIGTERM; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE_S)
+
+
+def until(true: Callable[[], object], *, seconds: float = PATIENCE_S) -> None:
+    """Wait for something to be so.
+
+    :raises AssertionError: it is not, in time.
+    """
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def alive(pid: int) -> bool:
+    """Whether this process runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

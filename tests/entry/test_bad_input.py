@@ -1,0 +1,139 @@
+"""A machine or an operator that gives Bahal something wrong gets one clear sentence, and exit code 3."""
+
+import os
+import resource
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+
+from bahal.entry import ports
+from bahal.entry.ports import Ports
+from tests.entry.instance import bahal
+from tests.plugin.databases import Database
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder whose parents everybody may pass through."""
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(0o755)
+    return tmp_path / "home"
+
+
+def one_sentence(told: "subprocess.CompletedProcess[str]") -> str:
+    """The only line on stderr of a command that failed by its environment."""
+    assert told.returncode == 3, told.stderr
+    lines = told.stderr.strip().splitlines()
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def test_a_port_that_was_asked_for_and_is_taken(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = bahal(home, "up", "--demo", "--consumers", "5", changed={"BAHAL_PORT_WEB": str(port)})
+    assert one_sentence(told) == (
+        f"Port {port} for web is taken by another process: give another one, or 0 for any free port."
+    )
+
+
+def test_a_taken_default_gives_way_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        first = taken.getsockname()[1]
+        monkeypatch.setitem(ports.DEFAULTS, "web", first)
+        monkeypatch.delenv("BAHAL_PORT_WEB", raising=False)
+        chosen = Ports().choose("web")
+        assert first < chosen < first + ports.SEARCHED
+        monkeypatch.setattr(ports, "SEARCHED", 1)
+        with pytest.raises(ports.NoPortFree, match=f"{first} to {first} are all taken"):
+            Ports().choose("web")
+
+
+def test_no_port_is_given_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BAHAL_PORT_METRICS", raising=False)
+    giving = Ports()
+    assert len({giving.choose("metrics") for _ in range(5)}) == 5
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("mysql://u:hush@127.0.0.1/bahal", "DATABASE_URL cannot be read: scheme."),
+        ("postgresql://u:hush@127.0.0.1", "DATABASE_URL cannot be read: database."),
+        ("postgresql://u:hush@127.0.0.1:1/bahal", "The database bahal at 127.0.0.1:1 cannot be entered"),
+    ],
+)
+def test_a_wrong_database_url(home: Path, url: str, says: str) -> None:
+    sentence = one_sentence(bahal(home, "up", changed={"DATABASE_URL": url}))
+    assert says in sentence
+    assert "hush" not in sentence
+
+
+@pytest.fixture
+def address(database: Database) -> str:
+    """A real server's URL, as the owner."""
+    return database.dsn("owner")
+
+
+def test_a_wrong_password_is_not_repeated(home: Path, address: str) -> None:
+    parts = urlsplit(address)
+    url = urlunsplit(parts._replace(netloc=f"owner:wronghush@{parts.hostname}:{parts.port}"))
+    sentence = one_sentence(bahal(home, "up", changed={"DATABASE_URL": url}))
+    assert "password" in sentence
+    assert "wronghush" not in sentence
+
+
+def test_a_database_that_is_not_there(home: Path, address: str) -> None:
+    url = urlunsplit(urlsplit(address)._replace(path="/nowhere"))
+    sentence = one_sentence(bahal(home, "up", changed={"DATABASE_URL": url}))
+    assert "nowhere" in sentence
+
+
+def test_too_few_open_files(home: Path) -> None:
+    told = bahal(home, "up", prepare=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256)))
+    assert one_sentence(told) == (
+        "A process may open only 256 files and at least 1024 are needed: raise it with `ulimit -n 1024`."
+    )
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder that holds next to nothing: a small disk for root, who may mount one, a limit of file size otherwise."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(0o755)
+    mounted = False
+    if os.geteuid() == 0:
+        made = ["mount", "-t", "tmpfs", "-o", "size=4m,mode=0755", "tmpfs", str(folder)]
+        mounted = subprocess.run(made, check=False, capture_output=True).returncode == 0
+    yield folder
+    if mounted:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk(small_disk: Path) -> None:
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (256 * 1024, 256 * 1024))
+
+    prepare = None if os.path.ismount(small_disk) else limited
+    sentence = one_sentence(bahal(small_disk / "home", "up", prepare=prepare))
+    assert sentence[0].isupper()
+    assert sentence.endswith(".")
+    if prepare is None:
+        assert "space" in sentence
+
+
+def test_a_folder_without_an_instance(home: Path) -> None:
+    assert one_sentence(bahal(home, "hold", "list", "2200000001")) == (
+        f"No Bahal instance lives in {home}: run `bahal up` first."
+    )
+
+
+def test_in_hindi_too(home: Path) -> None:
+    told = bahal(home, "hold", "list", "2200000001", changed={"BAHAL_LANG": "hi"})
+    assert one_sentence(told) == f"{home} में बहाल की कोई स्थापना नहीं है: पहले `bahal up` चलाएँ।"

@@ -268,7 +268,7 @@ class Scene:
         self._forced.append(meter)
 
     def _heard(self, meter: str) -> bool:
-        lost = self._loses and self._struck()
+        lost = self._loses and meter == self._forced[0] and self._struck()
         return lost or bool(self._rows("SELECT FROM protection_alert WHERE meter = %s", [meter]))
 
     def _pay(self, connection: int, paise: int) -> None:

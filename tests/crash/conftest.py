@@ -67,11 +67,13 @@ def runs(request: pytest.FixtureRequest, stage: Path, prepared: Path) -> Iterato
         if isinstance(item, pytest.Function) and "runs" in item.fixturenames
     )
     with ThreadPoolExecutor(AT_ONCE) as players:
-        yield {crash_at: players.submit(_played, stage, prepared, crash_at, template.source()) for crash_at in wanted}
+        yield {crash_at: players.submit(played, stage, prepared, crash_at, template.source()) for crash_at in wanted}
         players.shutdown(cancel_futures=True)
 
 
-def _played(stage: Path, prepared: Path, crash_at: str, source: Path) -> Came:
+def played(stage: Path, prepared: Path, crash_at: str, source: Path) -> Came:
+    """One run on its own copy of the template, which is cleared away afterwards."""
+    stage.mkdir(mode=0o711, exist_ok=True)
     home = stage / f"run-{crash_at.translate(str.maketrans('@:.', '---')) or 'none'}"
     try:
         return Scene(prepared=prepared, home=home, crash_at=crash_at, source=source).play()

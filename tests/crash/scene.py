@@ -31,6 +31,7 @@ from bahal.shared.database import Role, dsn_of
 from bahal.shared.home import Home
 from tests.crash import template
 from tests.crash.invariants import Answered, Evidence
+from tests.entry.instance import processes_of
 from tests.monday.living import environment
 from tests.monday.recount import Recount
 
@@ -374,21 +375,6 @@ class Scene:
             door.sendall(b'{"do": "stats"}\n')
             stats = json.loads(door.makefile().readline())
         return {**stats["errors"], **stats["refusals"]}
-
-
-def processes_of(home: Path) -> list[int]:
-    """Living processes of this instance: the folder is in their environment, or they work in it."""
-    found = []
-    for each in Path("/proc").iterdir():
-        if each.name.isdigit() and int(each.name) != os.getpid():
-            try:
-                named = f"BAHAL_HOME={home}\0".encode() in (each / "environ").read_bytes()
-                inside = os.readlink(each / "cwd").startswith(f"{home}/")
-            except OSError:
-                continue
-            if named or inside:
-                found.append(int(each.name))
-    return found
 
 
 def tidy(home: Path) -> None:

@@ -109,3 +109,18 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def processes_of(home: Path) -> list[int]:
+    """Living processes of this instance but this one: the folder is in their environment, or they work in it."""
+    found = []
+    for each in Path("/proc").iterdir():
+        if each.name.isdigit() and int(each.name) != os.getpid() and alive(int(each.name)):
+            try:
+                named = f"BAHAL_HOME={home}".encode() in (each / "environ").read_bytes().split(b"\0")
+                inside = os.readlink(each / "cwd").startswith(f"{home}/")
+            except OSError:
+                continue
+            if named or inside:
+                found.append(int(each.name))
+    return found

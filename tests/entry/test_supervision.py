@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.entry.instance import Up, alive, bahal, until
+from tests.entry.instance import Up, alive, bahal, processes_of, until
 
 ROOMS = ("web", "live", "worker", "headend", "interlock", "fleet", "bank", "sms")
 
@@ -109,7 +109,7 @@ def test_it_ends_and_leaves_no_process(up: Up) -> None:
     assert down.returncode == 0
     assert json.loads(down.stdout)["stopped"] == up.process.pid
     assert up.process.wait(10) == 0
-    assert [pid for pid in pids if alive(pid)] == []
+    assert processes_of(up.home) == []
     assert not (up.home / "run" / "endpoints.json").exists()
     again = bahal(up.home, "down")
     assert again.returncode == 3
@@ -131,3 +131,4 @@ def test_what_a_killed_supervisor_left_is_ended_by_the_next(tmp_path_factory: py
         assert healthy(second)
     finally:
         assert second.end() == 0
+    assert processes_of(first.home) == []

@@ -1,7 +1,6 @@
 """Runs of `bahal demo` as its user runs it: a process, a folder of its own, free ports."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -13,17 +12,15 @@ from typing import Any
 
 import psycopg
 
+from tests.entry.instance import environment as plain
 from tests.monday.recount import Recount
 
-DOORS = ("web", "live", "interlock", "dial_in", "fleet", "bank", "sms", "metrics")
 LIMIT_S = 120.0
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """The environment of a `bahal` on this folder: nothing of the developer's own instance, any free ports."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("BAHAL_", "DATABASE_URL"))}
-    ports = {f"BAHAL_PORT_{door.upper()}": "0" for door in DOORS}
-    return {**kept, **ports, "BAHAL_HOME": str(home), "COLUMNS": "200", "NO_COLOR": "1", **more}
+    """The environment of a `bahal` on this folder, whose lines are wide enough to be read as lines."""
+    return plain(home, **{"COLUMNS": "200", "NO_COLOR": "1", **more})
 
 
 def bahal(home: Path, *arguments: object, **more: str) -> "subprocess.CompletedProcess[str]":

@@ -1,6 +1,5 @@
 """The Monday that is asked for is the Monday that happened: every figure is counted again from the outside logs."""
 
-import os
 import re
 import shutil
 import sys
@@ -14,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from bahal.entry import cli
+from tests.entry.instance import processes_of
 from tests.monday import recount
 from tests.monday.living import Lived, bahal, live
 
@@ -220,18 +220,3 @@ def test_a_result_that_cannot_be_written_is_known_before_the_monday(folder: Path
     assert ran.returncode == 3
     assert "nowhere" in ran.stderr
     assert not (folder / "never" / "instance.json").exists()
-
-
-def processes_of(home: Path) -> list[int]:
-    """Living processes whose environment or working folder names this instance."""
-    found = []
-    for each in Path("/proc").iterdir():
-        if each.name.isdigit() and int(each.name) != os.getpid():
-            try:
-                named = f"BAHAL_HOME={home}\0".encode() in (each / "environ").read_bytes()
-                inside = os.readlink(each / "cwd").startswith(f"{home}/")
-            except OSError:
-                continue
-            if named or inside:
-                found.append(int(each.name))
-    return found

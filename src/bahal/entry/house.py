@@ -152,27 +152,30 @@ def end_leftovers(home: Home) -> None:
     """End what a killed supervisor left running: its rooms and its database. The caller holds the folder's lock."""
     running = read_json(home.run / "endpoints.json") or {}
     pids = [int(pid) for name, pid in running.get("pids", {}).items() if name != "supervisor"]
-    ours = [pid for pid in pids if _is_room(pid)]
-    for pid in ours:
+
+    def living() -> list[int]:
+        return [pid for pid in pids if _belongs_to(pid, home)]
+
+    for pid in living():
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + DRAIN_LIMIT_S
-    while any(map(_is_room, ours)) and time.monotonic() < deadline:
+    while living() and time.monotonic() < deadline:
         time.sleep(0.05)
-    for pid in filter(_is_room, ours):
+    for pid in living():
         os.kill(pid, signal.SIGKILL)
     (home.run / "endpoints.json").unlink(missing_ok=True)
     if not os.environ.get("DATABASE_URL"):
         EmbeddedPostgres(home.path).stop()
 
 
-def _is_room(pid: int) -> bool:
-    """Whether this process is one of ours: the number may be another's by now."""
+def _belongs_to(pid: int, home: Home) -> bool:
+    """Whether this process is a room of this instance: the number may be another's by now."""
     try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return False
-    return b"bahal." in command
+    return f"BAHAL_HOME={home.path}".encode() in environment.split(b"\0")
 
 
 def migrate(home: Home) -> None:

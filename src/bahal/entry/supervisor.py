@@ -171,6 +171,7 @@ class Supervisor:
                 self._log.error("killed", process=name, why="did not drain")
                 process.kill()
                 process.wait()
+            _end_group(process.pid)
         (self.home.run / "endpoints.json").unlink(missing_ok=True)
 
     def _spawn(self, room: Room) -> None:
@@ -244,6 +245,7 @@ class Supervisor:
             code = room.process.poll()
             if code is None:
                 continue
+            _end_group(room.process.pid)
             lived = now - room.started_at
             room.deaths = 1 if lived > 60 else room.deaths + 1
             pause = 0.0 if room.deaths == 1 else min(PAUSE_LIMIT_S, 0.2 * 2.0**room.deaths)
@@ -265,6 +267,12 @@ class Supervisor:
             lines = []
         code = room.process.returncode if room.process else "?"
         return lines[-1][:300] if lines else f"exit code {code}"
+
+
+def _end_group(leader: int) -> None:
+    """Kill what a room that has just ended left of its own process group: a web server's workers outlive it."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _swallow(stream: IO[bytes]) -> None:

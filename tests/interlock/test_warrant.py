@@ -122,7 +122,7 @@ def test_every_altered_byte_of_the_document() -> None:
 def test_an_altered_signature(role: str) -> None:
     drive = drive_of()
     signature = getattr(drive, f"{role}_signature")
-    for altered in (signature[:-2] + "00", "", "zz", signature[:-2]):
+    for altered in (f"{signature[:-2]}{int(signature[-2:], 16) ^ 1:02x}", "", "zz", signature[:-2]):
         assert found(dataclasses.replace(drive, **{f"{role}_signature": altered})) == "warrant_signature_wrong"
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+import psycopg
 import typer
 
 from bahal.shared.errors import ENVIRONMENT, Refusal
@@ -32,6 +33,24 @@ class MachineFailed(Refusal):
         }
         why = words.get(failure.errno or 0) or failure.strerror or str(failure)
         return cls(why=why, path=str(failure.filename or "-"))
+
+
+class DatabaseSilent(Refusal):
+    """The instance's database cannot be entered, or was lost on the way."""
+
+    code = "database_silent"
+    exit_code = ENVIRONMENT
+    hi = "डेटाबेस उत्तर नहीं दे रहा: {why}"
+    en = "The database does not answer: {why}"
+
+    @classmethod
+    def of(cls, failure: BaseException | None) -> DatabaseSilent | None:
+        """The refusal for a driver's error, also one that Django has wrapped; None for any other failure."""
+        for each in (failure, failure and failure.__cause__):
+            if isinstance(each, psycopg.OperationalError):
+                words = str(each).strip().splitlines() or [type(each).__name__]
+                return cls(why=words[0].rpartition("failed: ")[2])
+        return None
 
 
 def refuse(refusal: Refusal, *, as_json: bool) -> None:

@@ -58,6 +58,12 @@ def main() -> None:
     except OSError as failure:
         answering.refuse(answering.MachineFailed.of(failure), as_json=as_json)
         code = ENVIRONMENT
+    except Exception as failure:
+        silent = answering.DatabaseSilent.of(failure)
+        if silent is None:
+            raise
+        answering.refuse(silent, as_json=as_json)
+        code = silent.exit_code
     sys.exit(code if isinstance(code, int) else 0)
 
 

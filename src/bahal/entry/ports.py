@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 
 from bahal.shared.errors import ENVIRONMENT, Refusal
@@ -19,6 +20,7 @@ DEFAULTS = {
 }
 
 SEARCHED = 200
+QUIET = range(12_000, 32_000)
 
 
 class NoPortFree(Refusal):
@@ -80,6 +82,9 @@ def _free(host: str, port: int) -> bool:
 
 
 def _any(host: str) -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """A free port below the range that outgoing connections are given: one of those may be taken before it is used."""
+    for _ in range(SEARCHED):
+        port = secrets.choice(QUIET)
+        if _free(host, port):
+            return port
+    raise NoPortFree(door="0", first=QUIET[0], last=QUIET[-1])

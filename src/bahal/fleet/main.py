@@ -126,7 +126,7 @@ async def _serve(
         try:
             door = await AdminDoor(circle, links).open(admin_path)
         except OSError as error:
-            raise FleetRefused(reason="admin", detail=f"{admin_path}: {error.strerror}") from error
+            raise FleetRefused(reason="admin", detail=f"{admin_path}: {error.strerror or error}") from error
     port = listener.getsockname()[1]
     sys.stdout.write(
         json.dumps({"ready": True, "port": port, "meters": len(circle.columns)}, separators=(",", ":")) + "\n"

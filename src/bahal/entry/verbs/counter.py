@@ -98,7 +98,7 @@ def set_hold(
     as_json: AsJson = False,
 ) -> None:
     """Place a hold; a cut that has not gone out is cancelled at once."""
-    expires = _moment(until) if until else None
+    expires = moment_of(until) if until else None
     clock = enter()
     from bahal.journeys.place_hold import place_hold
 
@@ -163,7 +163,11 @@ def show_order(order: Annotated[int, typer.Argument(help="The order's number.")]
         typer.echo(f"{name}: {value}")
 
 
-def _moment(given: str) -> datetime:
+def moment_of(given: str) -> datetime:
+    """A moment as a person writes it, with its zone, in UTC.
+
+    :raises DateWrong: it is not one, or has no zone.
+    """
     try:
         moment = datetime.fromisoformat(given)
     except ValueError:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bahal.entry import answering
 from bahal.entry.business import enter
+from bahal.entry.verbs.counter import moment_of
 from bahal.shared.errors import ENVIRONMENT, Refusal
 from bahal.shared.home import Home
 from bahal.shared.text import INDIA
@@ -61,7 +62,7 @@ def propose(
     from bahal.journeys.propose_drive import propose_drive
 
     now = clock.now()
-    begins = datetime.fromisoformat(opens).astimezone(UTC) if opens else _next_ten(now)
+    begins = moment_of(opens) if opens else _next_ten(now)
     draft = draft_drive(
         office=office, maker=officer, not_before=begins, expires_at=begins + timedelta(hours=hours), business_at=now
     )

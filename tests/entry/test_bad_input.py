@@ -1,17 +1,22 @@
 """A machine or an operator that gives Bahal something wrong gets one clear sentence, and exit code 3."""
 
+import contextlib
+import json
 import os
 import resource
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from bahal.entry import ports
+from bahal.entry import instance, ports
 from bahal.entry.ports import Ports
+from bahal.shared.home import Home
 from tests.entry.instance import bahal
 from tests.plugin.databases import Database
 
@@ -137,3 +142,102 @@ def test_a_folder_without_an_instance(home: Path) -> None:
 def test_in_hindi_too(home: Path) -> None:
     told = bahal(home, "hold", "list", "2200000001", changed={"BAHAL_LANG": "hi"})
     assert one_sentence(told) == f"{home} में बहाल की कोई स्थापना नहीं है: पहले `bahal up` चलाएँ।"
+
+
+@pytest.fixture
+def made(home: Path) -> Path:
+    """An instance's files, without its database."""
+    instance.make(Home(home), rehearsal=True, business_at=datetime(2025, 11, 24, 4, 30, tzinfo=UTC))
+    Home(home).keep_secret("app", {"password": "hush"})
+    return home
+
+
+AWAY = {"DATABASE_URL": "postgresql://app:hush@127.0.0.1:1/bahal"}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("pay", "2200000001", "100"),
+        ("hold", "list", "2200000001"),
+        ("drive", "status", "1"),
+        ("order", "show", "1"),
+        ("report", "1"),
+    ],
+)
+def test_a_database_that_does_not_answer(made: Path, asked: tuple[str, ...]) -> None:
+    assert one_sentence(bahal(made, *asked, changed=AWAY)) == "The database does not answer: Connection refused"
+
+
+def test_no_database_at_all(made: Path) -> None:
+    assert one_sentence(bahal(made, "pay", "2200000001", "100")) == (
+        f"No database runs for {made}: start one with `bahal up`, or set DATABASE_URL."
+    )
+
+
+def test_an_instance_of_the_other_kind(made: Path) -> None:
+    assert one_sentence(bahal(made, "up")) == (
+        f"The instance in {made} is a rehearsal one, and that is fixed: choose another BAHAL_HOME."
+    )
+
+
+def test_a_moment_that_is_none(made: Path) -> None:
+    told = bahal(made, "drive", "propose", "--office", "1", "--opens", "at ten", changed=AWAY)
+    assert (told.returncode, told.stderr.strip()) == (
+        2,
+        "`at ten` is not a moment: give it like 2025-12-31T18:00+05:30.",
+    )
+
+
+def test_the_doctor_says_what_is_wrong_and_what_to_do(home: Path) -> None:
+    empty = home.parent / "empty"
+    empty.mkdir()
+    told = bahal(home, "doctor", changed={"BAHAL_PG_BIN": str(empty), "COLUMNS": "200"})
+    assert told.returncode == 3
+    (wrong,) = [line.split() for line in told.stdout.splitlines() if "WRONG" in line]
+    assert (wrong[0], " ".join(wrong[-3:])) == ("postgresql", "run `make setup`")
+    hindi = bahal(home, "doctor", changed={"BAHAL_PG_BIN": str(empty), "COLUMNS": "200", "BAHAL_LANG": "hi"})
+    assert "समस्या" in hindi.stdout
+
+
+@contextlib.contextmanager
+def saying(words: bytes) -> Iterator[str]:
+    """A meter that answers whoever calls with these words; its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    caller, _ = listener.accept()
+                    with caller:
+                        caller.recv(4096)
+                        caller.sendall(words)
+                        caller.recv(4096)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "malformed"),
+        (b"\x00\x01\x00\x01\x00\x10\xff\xff", "oversized"),
+        (b"\x00\x01\x00\x01\x00\x10\x00\x02\xc4\x01", "unexpected"),
+    ],
+)
+def test_a_meter_that_speaks_nonsense_to_the_probe(home: Path, words: bytes, name: str) -> None:
+    with saying(words) as address:
+        told = bahal(home, "probe", address, "--timeout", "5", "--json")
+    assert told.returncode == 1, told.stderr
+    refused = json.loads(told.stderr)
+    assert (refused["error"], refused["data"]["name"]) == ("meter_misspoke", name)
+
+
+def test_a_probe_of_no_address(home: Path) -> None:
+    told = bahal(home, "probe", "the meter")
+    assert (told.returncode, told.stderr.strip()) == (
+        2,
+        "`the meter` is not an address: give HOST:PORT, such as 127.16.0.1:4059.",
+    )

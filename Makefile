@@ -9,7 +9,7 @@ TRANSLATIONS := $(wildcard src/bahal/locale/*/LC_MESSAGES/*.po)
 
 help:
 	@echo "make demo [ARGS=...]   live the Monday: ten thousand meters, 796 cut, 260 paid and lit"
-	@echo "make up                start everything and stay"
+	@echo "make up                start a rehearsal with its people and stay; bahal up without them"
 	@echo "make test [ARGS=...]   all tests but the slow ones; make test-slow for those"
 	@echo "make check             lint, types, import rules"
 	@echo "make bench NAME=...    one performance claim with its reference"
@@ -27,7 +27,7 @@ demo: $(READY)
 	@$(BIN)/bahal demo $(ARGS)
 
 up: $(READY)
-	@$(BIN)/bahal up $(ARGS)
+	@$(BIN)/bahal up --demo $(ARGS)
 
 test: $(READY)
 	@$(BIN)/python -m pytest -m "not slow" $(ARGS)

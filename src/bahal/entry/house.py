@@ -26,6 +26,7 @@ from bahal.shared.errors import ENVIRONMENT, Refusal
 from bahal.shared.home import Home, read_json
 
 Told = Callable[[str], None]
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  # the fleet serves 127.0.0.0/8 only and refuses every other
 
 
 class SchemaFailed(Refusal):
@@ -101,7 +102,12 @@ class House:
         endpoints["metrics"] = f"http://localhost:{metrics['headend']}/metrics"
         if outside is not None:
             place["bank"], place["sms"] = ports.choose("bank"), ports.choose("sms")
-            place["fleet"] = ports.choose("fleet", host="0.0.0.0")  # noqa: S104  # it serves 127.0.0.0/8 only
+            kept = read_json(home.path / "demo" / "people.json")
+            place["fleet"] = (
+                ports.choose("fleet", host=EVERY_ADDRESS)
+                if kept is None
+                else ports.take("fleet", int(kept["port"]), host=EVERY_ADDRESS)
+            )
             endpoints["bank"] = f"http://localhost:{place['bank']}"
             endpoints["sms"] = f"http://localhost:{place['sms']}"
             endpoints["fleet"] = f"127.0.0.0/8:{place['fleet']}"
@@ -125,7 +131,11 @@ class House:
                     announces=True,
                 ),
             ]
-            write_fleet_roster(home, outside, port=place["fleet"])
+            if kept is None:
+                write_fleet_roster(home, outside, port=place["fleet"])
+        if not instance.interlock_trusts(home):
+            rooms = [room for room in rooms if room.name != "interlock"]
+            self._log.warning("interlock_untold", lacks="interlock/officers.json, interlock/profile.json")
         self.supervisor.start(*rooms)
         endpoints["open"] = True
         self.supervisor.publish()

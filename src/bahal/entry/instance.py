@@ -128,6 +128,11 @@ def make(home: Home, *, rehearsal: bool, business_at: datetime | None = None) ->
     _keep(home.path / "instance.json", {"kind": wanted})
 
 
+def interlock_trusts(home: Home) -> bool:
+    """Whether the interlock was told whose signatures count and under which caps; without both it does not start."""
+    return all((home.path / "interlock" / name).exists() for name in ("officers.json", "profile.json"))
+
+
 def _sealing_key(folder: Path) -> None:
     private, public = folder / "sealing.key", folder / "sealing.pub"
     if private.exists() and public.exists():

@@ -57,9 +57,7 @@ class Ports:
         if asked == "0":
             port = _any(host)
         elif asked is not None:
-            port = int(asked)
-            if port in self._given or not _free(host, port):
-                raise PortTaken(door=door, port=port)
+            return self.take(door, int(asked), host=host)
         else:
             first = DEFAULTS[door]
             for port in range(first, first + SEARCHED):
@@ -67,6 +65,16 @@ class Ports:
                     break
             else:
                 raise NoPortFree(door=door, first=first, last=first + SEARCHED - 1)
+        self._given.add(port)
+        return port
+
+    def take(self, door: str, port: int, *, host: str = "127.0.0.1") -> int:
+        """That very port.
+
+        :raises PortTaken: somebody has it.
+        """
+        if port in self._given or not _free(host, port):
+            raise PortTaken(door=door, port=port)
         self._given.add(port)
         return port
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from datetime import UTC, date, datetime, timedelta
@@ -16,9 +17,10 @@ import typer
 from bahal.entry import answering, doctor, instance
 from bahal.entry.house import House, Outside
 from bahal.entry.logs import set_up_logs
+from bahal.entry.people import laid
 from bahal.shared.errors import ENVIRONMENT, USAGE, Refusal
 from bahal.shared.home import Home, read_json
-from bahal.shared.text import INDIA
+from bahal.shared.text import INDIA, language_of
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as one JSON object.")]
 
@@ -30,6 +32,15 @@ class NotUp(Refusal):
     exit_code = ENVIRONMENT
     hi = "{home} पर बहाल नहीं चल रहा।"
     en = "Bahal does not run on {home}."
+
+
+class PeopleNotLaid(Refusal):
+    """The rehearsal's people could not be laid."""
+
+    code = "people_not_laid"
+    exit_code = ENVIRONMENT
+    hi = "पूर्वाभ्यास के लोग नहीं बन सके: {why}"
+    en = "The rehearsal's people could not be laid: {why}"
 
 
 class DayWrong(Refusal):
@@ -59,6 +70,9 @@ def up(
     seed: Annotated[int, typer.Option(help="Same seed, same meters (with --demo).")] = 1,
     reply_delay: Annotated[float, typer.Option(min=0.0, help="Seconds before each meter's reply (with --demo).")] = 0.5,
     monday: Annotated[str, typer.Option(help="The business day of the cut, YYYY-MM-DD (with --demo).")] = "2025-11-24",
+    people: Annotated[
+        bool, typer.Option("--people/--no-people", help="Lay the circle's people where there are none (with --demo).")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Start every room and stay until Ctrl-C or `bahal down`. What dies is started again."""
@@ -78,16 +92,48 @@ def up(
         house.open_database()
         outside = Outside(meters=consumers, seed=seed, reply_delay=reply_delay) if demo else None
         house.open_rooms(outside=outside)
+        if demo and people and laid(home) is None:
+            _lay_people(home, consumers, defaulters, seed, cut_day)
         answering.answer(
             house.supervisor.endpoints,
             as_json=as_json,
             hi="बहाल चल रहा है: {web} (रोकने के लिए Ctrl-C या `bahal down`)",
             en="Bahal runs: {web} (stop with Ctrl-C or `bahal down`)",
         )
+        if not as_json:
+            _tell_more(home, demo=demo)
         sys.stdout.flush()
         house.supervisor.watch()
     finally:
         house.close()
+
+
+def _lay_people(home: Home, consumers: int, defaulters: int, seed: int, cut_day: date) -> None:
+    """In a process of its own: the supervisor stays small.
+
+    :raises PeopleNotLaid: it failed, in its own words.
+    """
+    told = [sys.executable, "-m", "bahal.entry.people", str(consumers), str(defaulters), str(seed), cut_day.isoformat()]
+    environment = {**os.environ, "BAHAL_HOME": str(home.path)}
+    ran = subprocess.run(told, env=environment, capture_output=True, text=True, check=False)
+    if ran.returncode != 0:
+        raise PeopleNotLaid(why=(ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"])[-1])
+
+
+def _tell_more(home: Home, *, demo: bool) -> None:
+    """Where a rehearsal's officers sign in, or what a production instance still lacks."""
+    hindi = language_of() == "hi"
+    if demo:
+        folder = home.path / "demo"
+        typer.echo(f"अधिकारियों के प्रवेश: {folder}/*.json" if hindi else f"The officers' sign-ins: {folder}/*.json")
+    elif not instance.interlock_trusts(home):
+        typer.echo(
+            "इंटरलॉक अभी नहीं चल रहा: interlock/officers.json और interlock/profile.json नहीं हैं (docs/operating.md)"
+            if hindi
+            else "The interlock does not run yet: it lacks interlock/officers.json and interlock/profile.json"
+            " (docs/operating.md)",
+            err=True,
+        )
 
 
 def down(as_json: AsJson = False) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shutil
@@ -14,17 +13,14 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-import psycopg
 import typer
 
 from bahal.entry import instance
-from bahal.entry.business import enter
-from bahal.entry.house import roster_path
+from bahal.entry.people import Wishes, lay
 from bahal.entry.postgres import EmbeddedPostgres
 from bahal.entry.supervisor import lock_home
 from bahal.entry.verbs.outside import FaultsUnknown
 from bahal.entry.verbs.running import calendar_day
-from bahal.shared.database import dsn_of
 from bahal.shared.errors import ENVIRONMENT, Refusal
 from bahal.shared.home import Home, read_json
 from bahal.shared.text import Language, language_of
@@ -80,7 +76,10 @@ def demo(
     home = Home.of()
     day = calendar_day(monday)
     teller = Teller(language)
-    _check(home, consumers, defaulters, payers, rupees, race, seed, day)
+    wishes = Wishes(
+        consumers=consumers, defaulters=defaulters, payers=payers, rupees=rupees, race=race, seed=seed, monday=day
+    )
+    _check(home, wishes)
     if json_file is not None:
         json_file.touch()  # a result that cannot be written is known before the Monday, not after it
     teller.say("opening", home=str(home.path))
@@ -89,7 +88,7 @@ def demo(
     try:
         _await_open(home, supervisor)
         teller.say("opened")
-        result, page = _live(home, consumers, defaulters, payers, rupees, race, reply_delay, seed, day, teller)
+        result, page = _live(home, wishes, reply_delay, teller)
         if json_file is not None:
             json_file.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
             teller.say("written", path=str(json_file))
@@ -105,15 +104,20 @@ def demo(
     _close(supervisor)
 
 
-def _check(
-    home: Home, consumers: int, defaulters: int, payers: int, rupees: int, race: int, seed: int, day: date
-) -> None:
+def _check(home: Home, wishes: Wishes) -> None:
     """Refuse numbers that do not go together before anything is started."""
     from bahal.rehearsal.circle import check_wishes
 
     if instance.kind_of(home) == "production":
         raise HomeIsProduction(home=str(home.path))
-    check_wishes(consumers=consumers, defaulters=defaulters, payers=payers, rupees=rupees, race=race, monday=day)
+    check_wishes(
+        consumers=wishes.consumers,
+        defaulters=wishes.defaulters,
+        payers=wishes.payers,
+        rupees=wishes.rupees,
+        race=wishes.race,
+        monday=wishes.monday,
+    )
 
 
 def _begin_anew(home: Home) -> None:
@@ -121,7 +125,10 @@ def _begin_anew(home: Home) -> None:
     with closing(lock_home(home)):
         if not os.environ.get("DATABASE_URL"):
             EmbeddedPostgres(home.path).stop()
-            shutil.rmtree(home.path / "pg", ignore_errors=True)
+            # Under root it may be a link to where the database's own user can reach.
+            shutil.rmtree((home.path / "pg").resolve(), ignore_errors=True)
+            if (home.path / "pg").is_symlink():
+                (home.path / "pg").unlink()
         for name in LEFT_BEHIND:
             path = home.path / name
             if path.is_dir():
@@ -135,7 +142,7 @@ def _open(home: Home, consumers: int, defaulters: int, seed: int, delay: float, 
     with (home.logs / "up.log").open("ab") as log:
         return subprocess.Popen(
             [
-                sys.executable, "-m", "bahal.entry.cli", "up", "--demo", "--consumers", str(consumers),
+                sys.executable, "-m", "bahal.entry.cli", "up", "--demo", "--no-people", "--consumers", str(consumers),
                 "--defaulters", str(defaulters), "--seed", str(seed), "--reply-delay", str(delay),
                 "--monday", f"{day:%Y-%m-%d}",
             ],
@@ -161,29 +168,12 @@ def _await_open(home: Home, supervisor: subprocess.Popen[bytes]) -> None:
         time.sleep(0.05)
 
 
-def _live(
-    home: Home, consumers: int, defaulters: int, payers: int, rupees: int, race: int, delay: float, seed: int,
-    day: date, teller: Any,
-) -> tuple[dict[str, Any], Path]:  # fmt: skip
-    clock = enter()
-    from bahal.journeys.import_meters import import_meters
-    from bahal.rehearsal.circle import build_circle
+def _live(home: Home, wishes: Wishes, delay: float, teller: Any) -> tuple[dict[str, Any], Path]:
+    there = lay(home, wishes)
     from bahal.rehearsal.monday import Doors, Monday
-    from bahal.rehearsal.officers import prepare_officers
     from bahal.rehearsal.recovery import details_of, show, write_page
-    from bahal.rehearsal.seeding import analyse, seed_circle
 
-    with roster_path(home).open(newline="", encoding="utf-8") as rows:
-        meters = list(csv.DictReader(rows))
-    officers = prepare_officers(home)
-    circle = build_circle(
-        seed=seed, consumers=consumers, defaulters=defaulters, payers=payers, rupees=rupees, monday=day,
-        meters=meters, race=race,
-    )  # fmt: skip
-    with psycopg.connect(dsn_of("app", home=home)) as connection:
-        seed_circle(connection, circle, officers=officers)
-    with psycopg.connect(dsn_of("owner", home=home)) as owner:
-        analyse(owner)
+    circle = there.circle
     teller.say(
         "circle",
         connections=len(circle.connections),
@@ -191,26 +181,17 @@ def _live(
         feeders=len(circle.feeders),
         transformers=len(circle.transformers),
     )
-    with roster_path(home).open(newline="", encoding="utf-8") as rows:
-        done = import_meters(
-            rows=rows,
-            interlock_public=bytes.fromhex((home.path / "interlock" / "sealing.pub").read_text()),
-            headend_public=bytes.fromhex((home.path / "headend" / "sealing.pub").read_text()),
-            actor="ee",
-            at=clock.wall(),
-            business_at=clock.now(),
-        )
-    teller.say("imported", meters=done.loaded)
+    teller.say("imported", meters=there.meters)
     teller.say("notices", defaulters=len(circle.defaulters) + len(circle.dropouts), days=15)
     running = read_json(home.run / "endpoints.json") or {}
     doors = Doors(web=running["web"], bank=running["bank"], fleet_admin=str(home.run / "fleet.sock"))
-    monday = Monday(home=home, doors=doors, circle=circle, officers=officers, teller=teller, reply_delay=delay)
-    result = {"schema": 1, "seed": seed, **monday.live(), "fleet_log": str(home.logs / "fleet.jsonl")}
+    monday = Monday(home=home, doors=doors, circle=circle, officers=there.officers, teller=teller, reply_delay=delay)
+    result = {"schema": 1, "seed": wishes.seed, **monday.live(), "fleet_log": str(home.logs / "fleet.jsonl")}
     details = details_of(drive=result["drive"])
     # The story went to stderr; the report is the result.
-    show(result, language=teller.language, details=details, on=day)
+    show(result, language=teller.language, details=details, on=wishes.monday)
     page = home.path / "recovery.html"
-    write_page(page, result, language=teller.language, details=details, on=day)
+    write_page(page, result, language=teller.language, details=details, on=wishes.monday)
     return result, page
 
 

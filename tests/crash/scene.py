@@ -28,7 +28,7 @@ from psycopg.rows import dict_row
 
 from bahal.shared.clock import move_rehearsal
 from bahal.shared.database import Role, dsn_of
-from bahal.shared.home import Home
+from bahal.shared.home import Home, read_json
 from tests.crash import template
 from tests.crash.invariants import Answered, Evidence
 from tests.entry.instance import processes_of
@@ -66,6 +66,8 @@ class Came:
     strikes: Sequence[Mapping[str, Any]]
     """Lines of `crash_hits.jsonl` that struck."""
     passes: int
+    killed: Mapping[str, int]
+    """Processes killed from outside, with the ids they had."""
     evidence: Evidence
     quiet: bool
     left: Sequence[int]
@@ -93,6 +95,7 @@ class _Watch:
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._read = {"fleet": 0, "sms": 0}
+        self.movements = 0
         self.dark: set[str] = set()
         self.told: set[str] = set()
         """Texts of the messages on cuts."""
@@ -100,6 +103,7 @@ class _Watch:
     def look(self) -> None:
         """Read on from where the last look ended."""
         for each in self._more("fleet"):
+            self.movements += 1
             (self.dark.discard if each["relay"] == "on" else self.dark.add)(each["meter"])
         self.told.update(each["text"] for each in self._more("sms") if "-CUT-" in each["template"])
 
@@ -116,9 +120,19 @@ class _Watch:
 
 
 class Scene:
-    """Plays one run. `crash_at` is the variable's value, empty for a run without a strike."""
+    """Plays one run. `crash_at` is the variable's value, empty for a run without a strike; `kills` are processes to be
+    killed from outside, one after the other, wherever they stand."""
 
-    def __init__(self, *, prepared: Path, home: Path, crash_at: str, source: Path, quiet_s: float = QUIET_S) -> None:
+    def __init__(
+        self,
+        *,
+        prepared: Path,
+        home: Path,
+        source: Path,
+        crash_at: str = "",
+        kills: Sequence[str] = (),
+        quiet_s: float = QUIET_S,
+    ) -> None:
         self._home = Home(home)
         self._prepared = prepared
         self._crash_at = crash_at
@@ -126,6 +140,8 @@ class Scene:
         self._loses = crash_at.startswith(HEADEND_POINTS_LOSE)
         self._source = source
         self._quiet_s = quiet_s
+        self._kills = list(kills)
+        self._killed: dict[str, int] = {}
         self._answered: list[Answered] = []
         self._forced: list[str] = []
         self._lock = threading.Lock()
@@ -172,6 +188,7 @@ class Scene:
             point=self._point,
             strikes=[hit for hit in hits if hit["struck"]],
             passes=len(hits),
+            killed=self._killed,
             evidence=evidence,
             quiet=quiet,
             left=processes_of(home),
@@ -217,6 +234,7 @@ class Scene:
             pending: list[Future[None]] = []
             while time.monotonic() < deadline:
                 self._watch.look()
+                self._kill()
                 for connection in self._who_pays(people):
                     people.paid.add(connection)
                     pending.append(counter.submit(self._pay, connection, self._due[connection]))
@@ -226,6 +244,15 @@ class Scene:
                 time.sleep(0.05)
             self._over.set()
             return False
+
+    def _kill(self) -> None:
+        """Kill the next process once six more relays have moved, and none before the last one killed is back."""
+        pids = processes_by_name(self._home)
+        back = all(pids.get(name) not in (None, pid) for name, pid in self._killed.items())
+        if self._kills and back and self._watch.movements >= 6 * (len(self._killed) + 1):
+            name = self._kills.pop(0)
+            self._killed[name] = pids[name]
+            os.kill(pids[name], signal.SIGKILL)
 
     def _who_pays(self, people: _People) -> list[int]:
         dark = self._watch.dark
@@ -250,7 +277,7 @@ class Scene:
         return coming
 
     def _all_paid(self, people: _People) -> bool:
-        return {*people.racers, *people.payers} <= people.paid and not people.forcers
+        return {*people.racers, *people.payers} <= people.paid and not people.forcers and not self._kills
 
     def _force(self, people: _People) -> None:
         """The first forcer acts when he was told of his cut, the second when the first was heard of."""
@@ -375,6 +402,13 @@ class Scene:
             door.sendall(b'{"do": "stats"}\n')
             stats = json.loads(door.makefile().readline())
         return {**stats["errors"], **stats["refusals"]}
+
+
+def processes_by_name(home: Home) -> dict[str, int]:
+    """The process of each room and of the database, as far as they have one."""
+    pids = dict(template.endpoints(home.path).get("pids", {}))
+    stated = read_json(home.run / "database.json")
+    return pids if stated is None else {**pids, "postgres": stated["pid"]}
 
 
 def tidy(home: Path) -> None:

@@ -26,7 +26,7 @@ LIMITS = {"lease_s": 3.0, "session_s": 2.0, "reply_s": 1.5, "connect_s": 1.5, "p
 """Shorter than in earnest, so that a lease runs out in seconds: `session_s` stays below `lease_s`."""
 
 UP = [
-    sys.executable, "-m", "bahal.entry.cli", "up", "--demo", "--consumers", str(CONSUMERS),
+    sys.executable, "-m", "bahal.entry.cli", "up", "--demo", "--no-people", "--consumers", str(CONSUMERS),
     "--defaulters", str(DEFAULTERS), "--seed", str(SEED), "--reply-delay", str(REPLY_DELAY),
 ]  # fmt: skip
 

@@ -5,6 +5,7 @@ from concurrent.futures import Future
 import pytest
 
 from bahal.shared.crash import CRASH_POINTS
+from tests.crash.conftest import KILLED, ROOMS
 from tests.crash.invariants import violations
 from tests.crash.scene import Came
 
@@ -28,7 +29,7 @@ STRIKES = {
 }
 """From about the sixtieth sending on they are restores."""
 
-ROOMS = [f"{point}:{strike}" for point, strikes in STRIKES.items() for strike in strikes]
+POINTS = [f"{point}:{strike}" for point, strikes in STRIKES.items() for strike in strikes]
 
 # The database dies at every point too; six of them run with every change, one for each kind of work that it interrupts.
 OFTEN = {
@@ -45,11 +46,20 @@ def test_every_point_is_struck() -> None:
     assert STRIKES.keys() == CRASH_POINTS
 
 
-@pytest.mark.parametrize("crash_at", ["", *ROOMS, *DATABASE])
+@pytest.mark.parametrize("crash_at", ["", *POINTS, *DATABASE])
 def test_no_crash_does_harm(runs: "dict[str, Future[Came]]", crash_at: str) -> None:
     came = runs[crash_at].result()
     target = crash_at.removeprefix("postgres@")
     assert [f"{hit['point']}:{hit['pass']}" for hit in came.strikes] == ([target] if target else [])
+    assert violations(came.evidence) == []
+    assert came.quiet
+    assert (came.code, came.left) == (0, [])
+
+
+@pytest.mark.parametrize("crash_at", [KILLED])
+def test_every_room_killed_in_one_drive_does_no_harm(runs: "dict[str, Future[Came]]", crash_at: str) -> None:
+    came = runs[crash_at].result()
+    assert tuple(came.killed) == ROOMS
     assert violations(came.evidence) == []
     assert came.quiet
     assert (came.code, came.left) == (0, [])

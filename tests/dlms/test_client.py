@@ -1,13 +1,10 @@
 """The client association against a small meter: its life, its refusals, and what it does with anything else."""
 
-import contextlib
 import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bahal.dlms import acse, apdu, axdr, push, security
 from bahal.dlms.apdu import Target
@@ -23,7 +20,7 @@ from bahal.dlms.association.events import (
     Released,
     SetDone,
 )
-from bahal.dlms.association.states import TRANSITIONS, State
+from bahal.dlms.association.states import State
 from bahal.dlms.errors import (
     AssociationRejected,
     BadTag,
@@ -568,50 +565,3 @@ def test_the_challenge_is_as_long_as_the_make_stands_it() -> None:
         ours = client(**settings, random=random)
         assert len(acse.parse_aarq(ours.open()[8:]).authentication) == sizes[-1]
     assert sizes == [16, 32, 8]
-
-
-# --- anything at all -------------------------------------------------------------------------------------------------
-
-
-def stages() -> list[tuple[ClientAssociation, Meter]]:
-    """A client in every state in which bytes may come, with the meter it talks to."""
-    made = []
-    for depth in range(5):
-        meter = meter_with_values(block=16)
-        ours = client()
-        if depth >= 1:
-            request = ours.open()
-        if depth >= 2:
-            ours.receive(meter.answer(request))
-            request = ours.outgoing()
-        if depth >= 3:
-            ours.receive(meter.answer(request))
-            request = ours.get(7, LOAD, 2)
-        if depth == 4:
-            ours.receive(meter.answer(request))
-        made.append((ours, meter))
-    return made
-
-
-@given(
-    noise=st.binary(max_size=120),
-    tag=st.sampled_from((b"", b"\xc4", b"\xc4\x02", b"\xc7\x01", b"\x61", b"\xd8", b"\xdb\x08")),
-)
-def test_random_bytes_raise_dlms_errors_alone_in_every_state(noise: bytes, tag: bytes) -> None:
-    message = tag + noise or b"\x00"
-    for bent in (
-        lambda meter: noise,
-        lambda meter: meter.framed(message),
-        lambda meter: meter.framed(security.wrap(0xCC, message)),
-        lambda meter: meter.framed(security.wrap(0xCC, meter.keys.seal(0x30, METER_TITLE, 1 << 20, message))),
-        lambda meter: meter.framed(security.wrap(0xCF, meter.keys.seal(0x30, METER_TITLE, 1 << 20, message))),
-        lambda meter: meter.framed(
-            acse.aare(context=3, result=0, diagnostic=14, title=METER_TITLE, authentication=bytes(16), initiate=message)
-        ),
-    ):
-        for ours, meter in stages():
-            before = ours.state
-            with contextlib.suppress(DlmsError):
-                for event in ours.receive(bent(meter)):
-                    assert isinstance(event, Notification | Got | Refused | ActionDone | Opened)
-            assert ours.state in (before, *TRANSITIONS[before].values())

@@ -91,7 +91,7 @@ def refusals(world: World) -> dict[str, Callable[[], bytes]]:
         1,
         64,
         push.seal_notification(
-            cipher=Cipher(bytes(16), bytes(16)), system_title=b"XXX\x00\x00\x00\x00\x01", counter=1, body=axdr.null()
+            cipher=Cipher(bytes(16), bytes(16)), system_title=b"QQQ\x00\x00\x00\x00\x01", counter=1, body=axdr.null()
         ),
     )
     return {

@@ -171,7 +171,7 @@ def test_keys_of_another_meter_do_not_open(world: World) -> None:
 def test_another_meter_at_the_address_is_refused_by_its_title(world: World) -> None:
     first = world.serials[0]
     world.owner.execute(
-        "UPDATE interlock_meter SET system_title = %s WHERE meter = %s", (b"XXX\x00\x00\x00\x00\x09", first)
+        "UPDATE interlock_meter SET system_title = %s WHERE meter = %s", (b"QQQ\x00\x00\x00\x00\x09", first)
     )
     state, reason = drive(world)[first]
     assert (state, reason) == ("field_task", "wrong_system_title")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash import template
-from tests.crash.scene import Came, Scene, tidy
+from tests.crash.scene import QUIET_S, Came, Scene, tidy
 from tests.monday.living import environment
 
 AT_ONCE = max(2, min(4, (os.cpu_count() or 2) + 1))
@@ -75,12 +75,12 @@ def runs(request: pytest.FixtureRequest, stage: Path, prepared: Path) -> Iterato
         players.shutdown(cancel_futures=True)
 
 
-def played(stage: Path, prepared: Path, crash_at: str, source: Path) -> Came:
+def played(stage: Path, prepared: Path, crash_at: str, source: Path, *, quiet_s: float = QUIET_S) -> Came:
     """One run on its own copy of the template, which is cleared away afterwards. `KILLED` stands for all of `ROOMS`."""
     stage.mkdir(mode=0o711, exist_ok=True)
     home = stage / f"run-{crash_at.translate(str.maketrans('@:.', '---')) or 'none'}"
     strike = {"kills": ROOMS} if crash_at == KILLED else {"crash_at": crash_at}
     try:
-        return Scene(prepared=prepared, home=home, source=source, **strike).play()
+        return Scene(prepared=prepared, home=home, source=source, quiet_s=quiet_s, **strike).play()
     finally:
         tidy(home)

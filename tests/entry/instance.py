@@ -1,27 +1,45 @@
 """Running `bahal` as people do: as a process with its own folder, on ports that nobody else has."""
 
 import contextlib
+import itertools
 import json
 import os
+import secrets
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-DOORS = ("WEB", "LIVE", "DIAL_IN", "INTERLOCK", "FLEET", "BANK", "SMS", "METRICS")
+from bahal.entry.ports import DEFAULTS, QUIET
+
 PATIENCE_S = 60.0
+_START = secrets.randbelow(len(QUIET))
+_UNTRIED = itertools.chain(QUIET[_START:], QUIET[:_START])
+_LOCK = threading.Lock()
 
 
 def environment(home: Path, **changed: str) -> dict[str, str]:
-    """Nothing of this process's instance; every port any free one, unless `changed` says otherwise."""
+    """Nothing of this process's instance; every port a free one that no other instance of these tests was given."""
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("BAHAL_", "DATABASE_", "DJANGO_"))
     }
-    free = {f"BAHAL_PORT_{door}": "0" for door in DOORS}
+    free = {f"BAHAL_PORT_{door.upper()}": str(free_port()) for door in DEFAULTS}
     return {**kept, **free, "BAHAL_HOME": str(home), "BAHAL_LANG": "en", **changed}
+
+
+def free_port() -> int:
+    """A free port that was not given before: two instances that start at once would find the same one free."""
+    with _LOCK:
+        for port in _UNTRIED:
+            with socket.socket() as probe, contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+    raise AssertionError("no port is left")
 
 
 def command(*arguments: str) -> list[str]:

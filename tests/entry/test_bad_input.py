@@ -58,10 +58,27 @@ def test_a_taken_default_gives_way_to_the_next(monkeypatch: pytest.MonkeyPatch) 
             Ports().choose("web")
 
 
-def test_no_port_is_given_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("asked", [None, "0"])
+def test_no_port_is_given_twice(monkeypatch: pytest.MonkeyPatch, asked: str | None) -> None:
     monkeypatch.delenv("BAHAL_PORT_METRICS", raising=False)
+    if asked is not None:
+        monkeypatch.setenv("BAHAL_PORT_METRICS", asked)
+        monkeypatch.setattr(ports, "QUIET", range(12_000, 12_000 + ports.SEARCHED + 1))
     giving = Ports()
     assert len({giving.choose("metrics") for _ in range(5)}) == 5
+
+
+@pytest.mark.parametrize("asked", ["abc", "-1", "65536", "", "८८००"])
+def test_what_is_no_port(asked: str) -> None:
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setenv("BAHAL_PORT_WEB", asked)
+        with pytest.raises(ports.PortWrong, match="BAHAL_PORT_WEB is"):
+            Ports().choose("web")
+
+
+def test_what_is_no_port_as_a_command(home: Path) -> None:
+    told = bahal(home, "up", "--demo", "--consumers", "5", changed={"BAHAL_PORT_WEB": "abc"})
+    assert one_sentence(told) == "BAHAL_PORT_WEB is `abc`, which is no port: give a number from 0 to 65535."
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ class House:
         )
         clock = {"BAHAL_CLOCK": str(home.run / "clock.json")} if instance.require(home) == "rehearsal" else {}
         environment = dict(clock)
-        metrics = {room: ports.choose("metrics") for room in ("headend", "worker")}
+        metrics = {"headend": ports.choose("metrics"), "worker": ports.choose("worker_metrics")}
         endpoints["metrics"] = f"http://localhost:{metrics['headend']}/metrics"
         if outside is not None:
             place["bank"], place["sms"] = ports.choose("bank"), ports.choose("sms")

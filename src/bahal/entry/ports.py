@@ -17,10 +17,12 @@ DEFAULTS = {
     "bank": 8810,
     "sms": 8811,
     "metrics": 9100,
+    "worker_metrics": 9101,
 }
 
 SEARCHED = 200
 QUIET = range(12_000, 32_000)
+"""Below the range that outgoing connections are given: one of those may be taken before it is used."""
 
 
 class NoPortFree(Refusal):
@@ -41,6 +43,15 @@ class PortTaken(Refusal):
     en = "Port {port} for {door} is taken by another process: give another one, or 0 for any free port."
 
 
+class PortWrong(Refusal):
+    """What was asked for is no port."""
+
+    code = "port_wrong"
+    exit_code = ENVIRONMENT
+    hi = "BAHAL_PORT_{door} में `{given}` पोर्ट नहीं है: 0 से 65535 तक की संख्या दें।"
+    en = "BAHAL_PORT_{door} is `{given}`, which is no port: give a number from 0 to 65535."
+
+
 class Ports:
     """Gives out ports, none twice. A port asked for in `BAHAL_PORT_<DOOR>` is that one, or refused."""
 
@@ -52,21 +63,24 @@ class Ports:
 
         :raises NoPortFree: the default and its successors are taken.
         :raises PortTaken: the port asked for is taken.
+        :raises PortWrong: what was asked for is no port.
         """
         asked = os.environ.get(f"BAHAL_PORT_{door.upper()}")
-        if asked == "0":
-            port = _any(host)
-        elif asked is not None:
-            return self.take(door, int(asked), host=host)
-        else:
-            first = DEFAULTS[door]
-            for port in range(first, first + SEARCHED):
-                if port not in self._given and _free(host, port):
-                    break
-            else:
-                raise NoPortFree(door=door, first=first, last=first + SEARCHED - 1)
-        self._given.add(port)
-        return port
+        if asked is None:
+            return self._first(door, range(DEFAULTS[door], DEFAULTS[door] + SEARCHED), host)
+        if not (asked.isascii() and asked.isdigit() and int(asked) <= 0xFFFF):
+            raise PortWrong(door=door.upper(), given=asked)
+        if int(asked) == 0:
+            start = secrets.choice(QUIET[:-SEARCHED])
+            return self._first(door, range(start, start + SEARCHED), host)
+        return self.take(door, int(asked), host=host)
+
+    def _first(self, door: str, among: range, host: str) -> int:
+        for port in among:
+            if port not in self._given and _free(host, port):
+                self._given.add(port)
+                return port
+        raise NoPortFree(door=door, first=among[0], last=among[-1])
 
     def take(self, door: str, port: int, *, host: str = "127.0.0.1") -> int:
         """That very port.
@@ -87,12 +101,3 @@ def _free(host: str, port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _any(host: str) -> int:
-    """A free port below the range that outgoing connections are given: one of those may be taken before it is used."""
-    for _ in range(SEARCHED):
-        port = secrets.choice(QUIET)
-        if _free(host, port):
-            return port
-    raise NoPortFree(door="0", first=QUIET[0], last=QUIET[-1])

@@ -74,7 +74,9 @@ class Up:
         words = home.with_suffix(".err")
         with words.open("wb") as errors:
             self.process = subprocess.Popen(
-                command("up", "--demo", "--consumers", str(meters), "--defaulters", "5", "--reply-delay", "0"),
+                command(
+                    "up", "--demo", "--no-people", "--consumers", str(meters), "--defaulters", "5", "--reply-delay", "0"
+                ),
                 env=environment(home),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

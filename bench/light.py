@@ -31,6 +31,8 @@ SECONDS = 20
 WARM_UP = 50
 GOAL_P50_MS = 60.0
 GOAL_P99_MS = 300.0
+KEPT = 0.95
+"""The share of the asked rate that must really be paid: a web process that fell behind was not measured at it."""
 LIMIT_S = 60.0
 
 
@@ -130,7 +132,8 @@ def main() -> None:
         return [(seen[meter] - at).total_seconds() * 1e3 for meter, at in counter.answered.items()]
 
     light, back = after(on), after(read_back)
-    say(f"{len(light)} payments in {took:.1f} s, {len(light) / took:.1f} a second")
+    rate = len(light) / took
+    say(f"{len(light)} payments in {took:.1f} s, {rate:.1f} a second")
     for name, values in (("201 to relay on", light), ("201 to read-back", back)):
         p50, p99 = percentile(values, 0.5), percentile(values, 0.99)
         say(f"{name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms, most {max(values):.1f} ms")
@@ -144,11 +147,11 @@ def main() -> None:
         reference=f"p50 {GOAL_P50_MS:.0f} ms, p99 {GOAL_P99_MS:.0f} ms: the issue's limits, to the read-back",
         ratio=p50 / GOAL_P50_MS,
         goal=GOAL_P50_MS,
-        met=p50 <= GOAL_P50_MS and p99 <= GOAL_P99_MS,
+        met=p50 <= GOAL_P50_MS and p99 <= GOAL_P99_MS and rate >= KEPT * asked.rate,
         p99=round(p99, 1),
         p50_relay=round(percentile(light, 0.5), 1),
         p99_relay=round(percentile(light, 0.99), 1),
-        per_s=round(len(light) / took, 1),
+        per_s=round(rate, 1),
     )
 
 

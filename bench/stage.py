@@ -37,7 +37,7 @@ from bahal.rehearsal.almanac import STORY_MONDAY
 from bahal.rehearsal.layout import CIRCLE
 from bahal.rehearsal.population import Population, populate
 from bahal.shared.clock import RehearsalClock, move_rehearsal
-from bahal.shared.database import Role
+from bahal.shared.database import Role, address_of, password_of
 from bahal.shared.home import Home, read_json, write_private
 from bahal.shared.warrant import sign
 
@@ -134,14 +134,20 @@ class Stage:
         return self.postgres.dsn(role)
 
     def _enter(self) -> None:
-        """Django as the role `app` in this process, for the journeys."""
+        """Django as the role `app` in this process, for the journeys; a later stage's Django turns to its database."""
         os.environ["BAHAL_HOME"] = str(self.home.path)
         for name in ("DATABASE_URL", "BAHAL_ROLE", "BAHAL_CLOCK"):
             os.environ.pop(name, None)
         os.environ["DJANGO_SETTINGS_MODULE"] = "bahal.settings"
         import django
+        from django.db import connections
 
         django.setup()
+        connections.close_all()
+        address = address_of(self.home)
+        connections.settings["default"].update(
+            HOST=address.host, PORT=address.port, NAME=address.name, PASSWORD=password_of(self.home, "app")
+        )
         self.clock = RehearsalClock(self.home.run / "clock.json")
 
     def _enrol(self) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.crash import template
-from tests.crash.scene import QUIET_S, Came, Scene, tidy
+from tests.crash.instance import tidy
+from tests.crash.scene import QUIET_S, Came, Scene
 from tests.monday.living import environment
 
 AT_ONCE = max(2, min(4, (os.cpu_count() or 2) + 1))

@@ -8,31 +8,26 @@ ends when nothing is left to do.
 
 import json
 import os
-import shutil
 import signal
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from datetime import time as hour
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psycopg
-from psycopg.rows import dict_row
 
 from bahal.shared.clock import move_rehearsal
-from bahal.shared.database import Role, dsn_of
-from bahal.shared.home import Home, read_json
+from bahal.shared.home import Home
 from tests.crash import template
+from tests.crash.instance import Instance
 from tests.crash.invariants import Answered, Evidence
-from tests.entry.instance import processes_of
-from tests.monday.living import environment
 from tests.monday.recount import Recount
 
 QUIET_S = 45.0
@@ -133,12 +128,10 @@ class Scene:
         kills: Sequence[str] = (),
         quiet_s: float = QUIET_S,
     ) -> None:
+        self._start = partial(Instance, prepared=prepared, home=home, source=source, crash_at=crash_at)
         self._home = Home(home)
-        self._prepared = prepared
-        self._crash_at = crash_at
         self._point = crash_at.removeprefix("postgres@").partition(":")[0]
         self._loses = crash_at.startswith(HEADEND_POINTS_LOSE)
-        self._source = source
         self._quiet_s = quiet_s
         self._kills = list(kills)
         self._killed: dict[str, int] = {}
@@ -152,37 +145,19 @@ class Scene:
     def play(self) -> Came:
         """Play it to its end."""
         began = time.monotonic()
-        home = self._home.path
-        subprocess.run(["cp", "-a", self._prepared, home], check=True)
-        _rewrite(home / "interlock" / "interlock.json", clock=str(home / "run" / "clock.json"))
-        facts = json.loads((home / "facts.json").read_text())
-        self._due = {int(connection): paise for connection, paise in facts["due_paise"].items()}
-        self._meter_of = {connection: meter for meter, connection in facts["meters"].items()}
-        with (home / "up.log").open("ab") as log:
-            up = subprocess.Popen(
-                template.UP,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self._source,
-                env=environment(home, BAHAL_CRASH_AT=self._crash_at),
-            )
-        try:
-            template.until(lambda: template.endpoints(home) or up.poll() is not None, what="open", seconds=90)
-            if up.poll() is not None:
-                raise RuntimeError((home / "up.log").read_text())
-            asked = self._lay(facts)
-            quiet = self._live(facts, asked)
-            evidence = self._look(facts, asked)
-        except BaseException:
-            up.kill()
-            raise
-        finally:
-            self._over.set()
-            if self._reader is not None:
-                self._reader.close()
-            up.terminate()
-            code = up.wait(60)
+        with self._start() as instance:
+            self._instance = instance
+            self._due = {int(connection): paise for connection, paise in instance.facts["due_paise"].items()}
+            self._meter_of = instance.meter_of
+            try:
+                asked = self._ask()
+                quiet = self._live()
+                evidence = self._look(asked)
+            finally:
+                self._over.set()
+                if self._reader is not None:
+                    self._reader.close()
+        assert instance.code is not None
         hits = list(_lines(self._home.run / "crash_hits.jsonl"))
         return Came(
             point=self._point,
@@ -191,20 +166,17 @@ class Scene:
             killed=self._killed,
             evidence=evidence,
             quiet=quiet,
-            left=processes_of(home),
-            code=code,
+            left=instance.left,
+            code=instance.code,
             seconds=time.monotonic() - began,
         )
 
     # -- what people do ------------------------------------------------------------------------------------------
 
-    def _lay(self, facts: Mapping[str, Any]) -> list[str]:
-        """The fleet of this run listens elsewhere than the template's did; and three reads are asked for."""
-        port = int(template.endpoints(self._home.path)["fleet"].rpartition(":")[2])
-        asked = [self._meter_of[connection] for connection in facts["listed"][-3:]]
-        with self._entered("owner") as owner:
-            owner.execute("UPDATE interlock_meter SET port = %s", [port])
-            owner.execute("UPDATE headend_meter SET port = %s", [port])
+    def _ask(self) -> list[str]:
+        """Three meters are asked for their registers."""
+        asked = [self._meter_of[connection] for connection in self._instance.facts["listed"][-3:]]
+        with self._instance.entered("owner") as owner:
             owner.execute(
                 "INSERT INTO readings_request (meter, register, asked_at, tries, reason)"
                 " SELECT m, '1.0.1.8.0.255', clock_timestamp(), 0, '' FROM unnest(%s::text[]) AS m",
@@ -213,9 +185,9 @@ class Scene:
             owner.execute("NOTIFY bahal_reads")
         return asked
 
-    def _live(self, facts: Mapping[str, Any], asked: Sequence[str]) -> bool:
+    def _live(self) -> bool:
         """Live the drive; whether everything came to rest in time."""
-        listed = facts["listed"]
+        listed = self._instance.facts["listed"]
         people = _People(
             early=listed[3], part=listed[7], racers=listed[10:13], payers=[*listed[20:28], *listed[55:58]],
             forcers=[listed[40], listed[41]],
@@ -230,7 +202,7 @@ class Scene:
             for each in first:
                 each.result()
             people.paid |= {people.part, people.early}
-            move_rehearsal(self._home.run / "clock.json", business_at=template.moment(template.MONDAY, hour(10)))
+            move_rehearsal(self._home.run / "clock.json", business_at=template.moment(template.MONDAY, template.TEN))
             pending: list[Future[None]] = []
             while time.monotonic() < deadline:
                 self._watch.look()
@@ -247,7 +219,7 @@ class Scene:
 
     def _kill(self) -> None:
         """Kill the next process once six more relays have moved, and none before the last one killed is back."""
-        pids = processes_by_name(self._home)
+        pids = self._instance.pids()
         back = all(pids.get(name) not in (None, pid) for name, pid in self._killed.items())
         if self._kills and back and self._watch.movements >= 6 * (len(self._killed) + 1):
             name = self._kills.pop(0)
@@ -302,7 +274,7 @@ class Scene:
     def _pay(self, connection: int, paise: int) -> None:
         """At the bank first; then at the counter's door, under the bank's number, until there is an answer."""
         body = {"consumer": connection, "paise": paise, "channel": "counter"}
-        doors = template.endpoints(self._home.path)
+        doors = self._instance.endpoints
         with httpx.Client(timeout=10, trust_env=False) as http:
             number = str(http.post(f"{doors['bank']}/collect", json=body).raise_for_status().json()["payment"])
             while not self._over.is_set():
@@ -337,19 +309,16 @@ class Scene:
     def _leases(self) -> int:
         """Leases that are held; no role but the owner sees both rooms'."""
         try:
-            with self._entered("owner") as owner:
+            with self._instance.entered("owner") as owner:
                 return int(owner.execute(_LEASES).fetchall()[0]["leases"])
         except psycopg.OperationalError:
             return 1
-
-    def _entered(self, role: Role) -> "psycopg.Connection[dict[str, Any]]":
-        return psycopg.connect(dsn_of(role, home=self._home, environ={}), row_factory=dict_row, autocommit=True)
 
     def _rows(self, statement: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
         """What the reader sees; nothing while the database is away."""
         try:
             if self._reader is None:
-                self._reader = self._entered("reader")
+                self._reader = self._instance.entered("reader")
             return self._reader.execute(statement, values).fetchall()
         except psycopg.OperationalError:
             if self._reader is not None:
@@ -357,9 +326,9 @@ class Scene:
             self._reader = None
             return []
 
-    def _look(self, facts: Mapping[str, Any], asked: Sequence[str]) -> Evidence:
-        people = self._people
-        with self._entered("owner") as owner:
+    def _look(self, asked: Sequence[str]) -> Evidence:
+        people, facts = self._people, self._instance.facts
+        with self._instance.entered("owner") as owner:
 
             def table(statement: str) -> list[dict[str, Any]]:
                 return owner.execute(statement).fetchall()
@@ -402,27 +371,6 @@ class Scene:
             door.sendall(b'{"do": "stats"}\n')
             stats = json.loads(door.makefile().readline())
         return {**stats["errors"], **stats["refusals"]}
-
-
-def processes_by_name(home: Home) -> dict[str, int]:
-    """The process of each room and of the database, as far as they have one."""
-    pids = dict(template.endpoints(home.path).get("pids", {}))
-    stated = read_json(home.run / "database.json")
-    return pids if stated is None else {**pids, "postgres": stated["pid"]}
-
-
-def tidy(home: Path) -> None:
-    """End what a failed run left and remove its folder."""
-    for pid in processes_of(home):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    shutil.rmtree(home, ignore_errors=True)
-
-
-def _rewrite(path: Path, **changed: object) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -21,6 +21,7 @@ import bahal
 
 CONSUMERS, DEFAULTERS, SEED = 100, 62, 5
 MONDAY = date(2025, 11, 24)
+TEN = hour(10)
 REPLY_DELAY = 0.02
 LIMITS = {"lease_s": 3.0, "session_s": 2.0, "reply_s": 1.5, "connect_s": 1.5, "poll_s": 0.2}
 """Shorter than in earnest, so that a lease runs out in seconds: `session_s` stays below `lease_s`."""
@@ -123,7 +124,7 @@ def prepare(home: Path) -> None:
         )
     move_rehearsal(home / "run" / "clock.json", business_at=moment(MONDAY, hour(9, 30)))
     key = {officer.login: officer.key() for officer in officers}
-    opening = moment(MONDAY, hour(10))
+    opening = moment(MONDAY, TEN)
     draft = draft_drive(
         office=next(officer.office for officer in officers if officer.login == "se"), maker="ee",
         not_before=opening, expires_at=opening + timedelta(hours=4), business_at=clock.now(),

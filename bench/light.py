@@ -2,8 +2,9 @@
 
 Meters are cut by a drive first. Then 50 payments a second come to the real web process (`POST /api/v1/payments` over
 HTTP), each settling what its connection owes; the payment makes the order; the interlock dials, reads, sends and reads
-back. Light is the `relay on` line of the fleet's log; the read-back is the order's `confirmed_at`. Payments come one by
-one at their instant, as people do, whether or not the one before was answered.
+back, while the worker draws the consequences and the SMS centre reports its deliveries to the same web process. Light
+is the `relay on` line of the fleet's log; the read-back is the order's `confirmed_at`. Payments come one by one at their
+instant, as people do, whether or not the one before was answered.
 """
 
 from __future__ import annotations
@@ -19,9 +20,7 @@ from pathlib import Path
 import httpx
 import psycopg
 
-from bahal.entry.house import web_command
 from bahal.entry.instance import Profile
-from bahal.entry.supervisor import Room
 from bench.drive import fell
 from bench.figures import closing, median_of, percentile
 from bench.stage import Stage, say, stage
@@ -95,16 +94,14 @@ def main() -> None:
     with stage() as the_stage:
         the_stage.build(Profile.rehearsal(connections=connections, defaulters=count))
         the_stage.fill(connections=connections, candidates=count, postings=connections * 8)
-        port = the_stage.port("web")
-        clock = {"BAHAL_CLOCK": str(the_stage.home.run / "clock.json")}
-        the_stage.start(the_stage.fleet(), the_stage.interlock(), Room("web", web_command(port), clock, port=port))
+        the_stage.start(the_stage.fleet(), the_stage.interlock(), *the_stage.business())
         cut_all(the_stage, count)
         with psycopg.connect(the_stage.dsn("reader"), autocommit=True) as reader:
             dark = reader.execute(
                 "SELECT o.meter, o.connection, b.due_paise FROM supply_order o"
                 " JOIN ledger_balance b ON b.connection = o.connection WHERE o.kind = 'cut' ORDER BY o.id"
             ).fetchall()
-            counter = Counter(f"http://127.0.0.1:{port}")
+            counter = Counter(the_stage.web)
             with ThreadPoolExecutor(32) as people:
                 for who in dark[:WARM_UP]:
                     counter.pay(*who)

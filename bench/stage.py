@@ -11,7 +11,6 @@ import contextlib
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -25,7 +24,15 @@ from urllib.request import urlopen
 import psycopg
 
 from bahal.entry import instance
-from bahal.entry.house import Outside, fleet_command, migrate, roster_path, write_fleet_roster
+from bahal.entry.house import (
+    Outside,
+    fleet_command,
+    migrate,
+    room_command,
+    roster_path,
+    web_command,
+    write_fleet_roster,
+)
 from bahal.entry.instance import Profile
 from bahal.entry.logs import set_up_logs
 from bahal.entry.ports import Ports
@@ -80,6 +87,7 @@ class Stage:
         self.supervisor = Supervisor(home)
         self.staff: dict[str, officers.Officer] = {}
         self._ports = Ports()
+        self.web = ""
         self._meters = 0
         self._fleet_port = 0
 
@@ -235,16 +243,30 @@ class Stage:
         """The meters of the roster, in their own process; seconds before each reply."""
         outside = self._outside(reply_delay)
         command = fleet_command(self.home, outside, port=self._fleet_port, dial_in=self._ports.choose("dial_in"))
-        return Room("fleet", command, {"BAHAL_CLOCK": str(self.home.run / "clock.json")}, announces=True)
+        return Room("fleet", command, self._clock_file, announces=True)
 
     def interlock(self) -> Room:
         """The interlock, as the supervisor starts it."""
-        command = [sys.executable, "-m", "bahal.entry.rooms", "interlock", str(self._ports.choose("interlock"))]
-        return Room("interlock", command, announces=True)
+        return Room("interlock", room_command("interlock", self._ports.choose("interlock")), announces=True)
 
-    def port(self, door: str) -> int:
-        """A free port for a door."""
-        return self._ports.choose(door)
+    def business(self) -> tuple[Room, Room, Room]:
+        """The web process, the worker that draws the consequences, and the SMS centre that it tells them by."""
+        web, sms, metrics = (self._ports.choose(door) for door in ("web", "sms", "metrics"))
+        self.web = f"http://127.0.0.1:{web}"
+        return (
+            Room("web", web_command(web), self._clock_file, port=web),
+            Room("sms", room_command("sms", sms, f"{self.web}/webhooks/sms"), self._clock_file, announces=True),
+            Room(
+                "worker",
+                room_command("worker", metrics),
+                self._clock_file | {"BAHAL_SMS_URL": f"http://127.0.0.1:{sms}"},
+                announces=True,
+            ),
+        )
+
+    @property
+    def _clock_file(self) -> dict[str, str]:
+        return {"BAHAL_CLOCK": str(self.home.run / "clock.json")}
 
     def process(self, name: str) -> Process:
         """What a room's process uses."""

@@ -115,15 +115,15 @@ class House:
         rooms = [
             Room("web", web_command(place["web"]), environment, port=place["web"]),
             Room("live", _live(place["live"]), environment, port=place["live"]),
-            Room("worker", _room("worker", metrics["worker"]), environment, announces=True),
-            Room("headend", _room("headend", place["dial_in"], metrics["headend"]), clock, announces=True),
-            Room("interlock", _room("interlock", place["interlock"]), {}, announces=True),
+            Room("worker", room_command("worker", metrics["worker"]), environment, announces=True),
+            Room("headend", room_command("headend", place["dial_in"], metrics["headend"]), clock, announces=True),
+            Room("interlock", room_command("interlock", place["interlock"]), {}, announces=True),
         ]
         if outside is not None:
             callback = f"http://127.0.0.1:{place['web']}/webhooks/sms"
             rooms += [
-                Room("bank", _room("bank", place["bank"]), clock, announces=True),
-                Room("sms", _room("sms", place["sms"], callback), clock, announces=True),
+                Room("bank", room_command("bank", place["bank"]), clock, announces=True),
+                Room("sms", room_command("sms", place["sms"], callback), clock, announces=True),
                 Room(
                     "fleet",
                     fleet_command(home, outside, port=place["fleet"], dial_in=place["dial_in"]),
@@ -232,7 +232,8 @@ def fleet_command(home: Home, outside: Outside, *, port: int, dial_in: int) -> l
     ]  # fmt: skip
 
 
-def _room(name: str, *arguments: object) -> list[str]:
+def room_command(name: str, *arguments: object) -> list[str]:
+    """The command that starts one of our own rooms."""
     return [sys.executable, "-m", "bahal.entry.rooms", name, *map(str, arguments)]
 
 

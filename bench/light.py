@@ -1,10 +1,10 @@
 """From money to light: a payer's 201 in hand until the relay closes, by the meters' own log; no delay on the link.
 
 Meters are cut by a drive first. Then 50 payments a second come to the real web process (`POST /api/v1/payments` over
-HTTP), each settling what its connection owes; the payment makes the order; the interlock dials, reads, sends and reads
-back, while the worker draws the consequences and the SMS centre reports its deliveries to the same web process. Light
-is the `relay on` line of the fleet's log; the read-back is the order's `confirmed_at`. Payments come one by one at their
-instant, as people do, whether or not the one before was answered.
+HTTP), each settling what its connection owes; the payment makes the order; the interlock dials, reads, sends and
+reads back, while the worker draws the consequences and the SMS centre reports its deliveries to the same web process.
+Light is the `relay on` line of the fleet's log; the read-back is the order's `confirmed_at`. Payments come one by one
+at their instant, as people do, whether or not the one before was answered.
 """
 
 from __future__ import annotations

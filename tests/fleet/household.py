@@ -10,7 +10,8 @@ from bahal.dlms.association.server import ServerAssociation
 from bahal.dlms.framing import Framing
 from bahal.dlms.quirks import Quirks, registry
 from bahal.dlms.security import Cipher
-from bahal.fleet.circle import Behaviour, Circle
+from bahal.fleet.circle import Circle
+from bahal.fleet.faults import Behaviour
 from bahal.fleet.movements import MovementLog
 from bahal.fleet.roster import RosterRow, invent, read_roster, write_roster
 from bahal.fleet.store import MeterColumns

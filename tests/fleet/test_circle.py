@@ -18,8 +18,9 @@ from bahal.dlms.objects.disconnect import ControlState, Move
 from bahal.dlms.security import Cipher
 from bahal.fleet import consumption
 from bahal.fleet.alerts import alert_frame
-from bahal.fleet.circle import Behaviour, Circle
+from bahal.fleet.circle import Circle
 from bahal.fleet.consumption import BLOCK, DAY, Dark
+from bahal.fleet.faults import Behaviour
 from bahal.fleet.link import Links, MeterLink
 from bahal.fleet.movements import read_movements
 from bahal.fleet.roster import COLUMNS, RosterError, RosterRow, invent, read_roster

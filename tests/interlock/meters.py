@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bahal.dlms.objects.disconnect import Move
-from bahal.fleet.circle import Behaviour, Circle
+from bahal.fleet.circle import Circle
+from bahal.fleet.faults import Behaviour
 from bahal.fleet.link import Links, MeterLink
 from bahal.fleet.movements import MovementLog
 from bahal.fleet.roster import RosterRow

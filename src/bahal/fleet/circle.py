@@ -11,25 +11,20 @@ from bahal.dlms import india
 from bahal.dlms.objects.disconnect import ControlState, Move, next_state, output_state
 from bahal.dlms.objects.serving import Origin
 from bahal.fleet import consumption
+from bahal.fleet.faults import Behaviour, FaultLog, Kind
 from bahal.fleet.meter import SimulatedMeter
 from bahal.fleet.movements import CAUSES, MovementLog, read_movements
 from bahal.fleet.store import MeterColumns
+from bahal.fleet.trouble import afflict
 from bahal.shared.clock import Clock
 
 # A reading is as old as its second; asking the clock for each of a thousand registers buys nothing.
 _MOMENT_KEPT_S: Final = 0.05
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Behaviour:
-    """How a meter behaves on its link. `reply_delay` seconds pass before each application reply; TCP is not delayed."""
-
-    reply_delay: float = 0.0
-
-
 @dataclass(slots=True)
 class Stats:
-    """What happened since the start. `errors` and `refusals` count by the error's name."""
+    """What happened since the start. `errors` and `refusals` count by the error's name, `faults` by their kind."""
 
     connections: int = 0
     refused_connections: int = 0
@@ -39,6 +34,7 @@ class Stats:
     alerts_lost: int = 0
     errors: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
 
     def figures(self) -> dict[str, int | dict[str, int]]:
         """All of it, for a JSON answer."""
@@ -51,6 +47,7 @@ class Stats:
             "alerts_lost": self.alerts_lost,
             "errors": dict(self.errors),
             "refusals": dict(self.refusals),
+            "faults": dict(self.faults),
         }
 
 
@@ -76,6 +73,7 @@ class Circle:
         log: MovementLog,
         behaviour: Behaviour,
         push_destination: bytes = b"",
+        fault_log: FaultLog | None = None,
     ) -> None:
         self.columns = columns
         self.clock = clock
@@ -83,8 +81,12 @@ class Circle:
         self.stats = Stats()
         self.alert: Callable[[int], None] = lambda row: None
         self._log = log
+        self._fault_log = fault_log
         self._behaviour = behaviour
         self._behaviours: dict[int, Behaviour] = {}
+        # Of meters with faults only: how often each was called, and how often each fault took place.
+        self._calls: Counter[int] = Counter()
+        self._taken_place: Counter[tuple[int, Kind]] = Counter()
         self._moment = 0
         self._moment_read = float("-inf")
 
@@ -97,8 +99,38 @@ class Circle:
         return self._behaviours.get(row, self._behaviour)
 
     def behave(self, row: int, behaviour: Behaviour) -> None:
-        """Give one meter a way of its own."""
+        """Give one meter a way of its own; what is wrong with it for good is so from now on."""
         self._behaviours[row] = behaviour
+        afflict(self, row, behaviour)
+
+    def count_call(self, row: int) -> int:
+        """Note that somebody has called this meter; the how manieth call it is, from 1 on."""
+        self._calls[row] += 1
+        return self._calls[row]
+
+    def takes_place(self, row: int, kind: Kind, detail: str) -> bool:
+        """Whether a fault that could happen now does; if so it is in the log. It is over when it happened its times."""
+        times = next((fault.times for fault in self.behaviour_of(row).faults if fault.kind is kind), 0)
+        if times is not None and self._taken_place[row, kind] >= times:
+            return False
+        self._taken_place[row, kind] += 1
+        self.happened(row, kind, detail)
+        return True
+
+    def happened(self, row: int, kind: Kind, detail: str) -> None:
+        """Log and count a fault; one that cannot be logged happened all the same, and is counted as not logged."""
+        self.stats.faults[kind.value] += 1
+        if self._fault_log is not None:
+            try:
+                self._fault_log.write(
+                    at=self.clock.wall(),
+                    business_at=self.clock.now(),
+                    meter=self.columns.serial_of(row),
+                    kind=kind,
+                    detail=detail,
+                )
+            except OSError:
+                self.stats.errors["fault_log"] += 1
 
     def moment(self) -> int:
         """Business time in UTC seconds."""

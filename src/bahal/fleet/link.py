@@ -8,6 +8,7 @@ from bahal.dlms import india
 from bahal.dlms.association.server import ServerAssociation
 from bahal.dlms.errors import DlmsError
 from bahal.fleet.circle import Circle
+from bahal.fleet.trouble import Trouble, TroubledMeter
 
 # Replies under way on one connection, delayed or not yet taken by the client: beyond that it is not read from.
 _REPLIES_AT_MOST: Final = 16
@@ -51,6 +52,7 @@ class MeterLink(asyncio.Protocol):
         "_loop",
         "_refusals",
         "_transport",
+        "_trouble",
         "_waiting",
         "heard_at",
     )
@@ -62,6 +64,7 @@ class MeterLink(asyncio.Protocol):
         self._links = links
         self._circle = links.circle
         self._loop = asyncio.get_running_loop()
+        self._trouble: Trouble | None = None
         self._waiting = 0
         self._refusals = 0
         self.heard_at = self._loop.time()
@@ -83,13 +86,23 @@ class MeterLink(asyncio.Protocol):
             return
         stats.connections += 1
         self._links.open.add(self)
-        self._delay = self._circle.behaviour_of(row).reply_delay
-        self._association = ServerAssociation(self._circle.meter(row), answers=india.single_phase_answers())
+        behaviour = self._circle.behaviour_of(row)
+        self._delay = behaviour.reply_delay
+        meter = self._circle.meter(row)
+        if behaviour.troubled:
+            self._trouble = Trouble(self._circle, row, behaviour)
+            meter = TroubledMeter(self._circle, row, self._trouble)
+        self._association = ServerAssociation(meter, answers=india.single_phase_answers())
 
     def data_received(self, data: bytes) -> None:
         """Answer at once or after the link's delay; an error ends the connection, never the process."""
         association = self._association
         stats = self._circle.stats
+        trouble = self._trouble
+        if trouble is not None and not trouble.serves():
+            if trouble.hung_up:
+                self._transport.abort()
+            return
         try:
             reply = association.receive(data)
         except DlmsError as error:
@@ -99,12 +112,19 @@ class MeterLink(asyncio.Protocol):
             return
         if association.refusals:
             self._count_refusals(association)
+        if trouble is not None:
+            reply = trouble.bent(reply)
+            if trouble.hung_up:
+                self._transport.abort()
+                return
         if not reply:
             return
         # Only a whole request counts as being heard from: bytes that drip in do not put the deadline off.
         self.heard_at = self._loop.time()
         stats.frames += 1
-        if self._delay:
+        if trouble is not None and trouble.drip_s:
+            self._drip(reply, 0, trouble.drip_s)
+        elif self._delay:
             self._waiting += 1
             if self._waiting >= _REPLIES_AT_MOST:
                 self._transport.pause_reading()
@@ -124,6 +144,13 @@ class MeterLink(asyncio.Protocol):
         self._transport.write(reply)
         if self._waiting == _REPLIES_AT_MOST - 1:
             self._transport.resume_reading()
+
+    def _drip(self, reply: bytes, at: int, pause: float) -> None:
+        """Write a reply byte by byte, for as long as somebody listens."""
+        if self._transport.is_closing() or at == len(reply):
+            return
+        self._transport.write(reply[at : at + 1])
+        self._loop.call_later(pause, self._drip, reply, at + 1, pause)
 
     def _last(self, words: bytes) -> None:
         if words:
@@ -145,3 +172,5 @@ class MeterLink(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
         self._links.open.discard(self)
+        if self._trouble is not None:
+            self._trouble.ended()

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,11 +17,12 @@ import uvloop
 
 from bahal.dlms import india
 from bahal.fleet.alerts import AlertSender
-from bahal.fleet.circle import Behaviour, Circle
+from bahal.fleet.circle import Circle
 from bahal.fleet.door import AdminDoor
+from bahal.fleet.faults import PROFILES, Behaviour, FaultLog, behaviours
 from bahal.fleet.link import Links
 from bahal.fleet.movements import MovementLog
-from bahal.fleet.roster import RosterError, read_roster
+from bahal.fleet.roster import RosterError, RosterRow, read_roster
 from bahal.fleet.store import MeterColumns
 from bahal.shared.clock import Clock, RehearsalClock, WallClock
 
@@ -57,6 +59,9 @@ def run(
     push_to: str | None = None,
     admin_path: Path | None = None,
     clock_path: Path | None = None,
+    faults: str = "none",
+    seed: int = 1,
+    fault_log_path: Path | None = None,
 ) -> int:
     """Serve every meter of a roster until SIGTERM or SIGINT; then drain and return 0.
 
@@ -70,34 +75,60 @@ def run(
     :param push_to: `HOST:PORT` of the head-end's dial-in, or None for no pushes.
     :param admin_path: Unix socket of the admin door, or None for no door.
     :param clock_path: a rehearsal clock file; None, or no such file: business time is the world's.
-    :raises FleetRefused: roster, log, clock or a socket cannot be used.
+    :param faults: the name of a profile of `bahal.fleet.faults`.
+    :param seed: what the faults are drawn from.
+    :param fault_log_path: the log of faults as they happen; None for none.
+    :raises FleetRefused: no such faults, or roster, log, clock or a socket cannot be used.
     """
     _log_to_stderr()
     _raise_file_limit()
     clock = _clock(clock_path)
     started = int((time.time() - _COUNTER_EPOCH) * _COUNTERS_PER_SECOND)
+    if faults not in PROFILES:
+        raise FleetRefused(reason="faults", detail=f"{faults} is none of {', '.join(PROFILES)}")
+    rows: Iterable[RosterRow] = read_roster(roster_path)
     try:
-        columns = MeterColumns(read_roster(roster_path), first_counter=started)
+        if faults != "none":
+            rows = list(rows)
+        columns = MeterColumns(rows, first_counter=started)
     except RosterError as error:
         raise FleetRefused(reason="roster", detail=str(error)) from error
     except OSError as error:
         raise FleetRefused(reason="roster", detail=f"{roster_path}: {error.strerror}") from error
     target = _address(push_to) if push_to else None
-    circle = _circle(columns, clock, log_path, delay, push_to or "")
+    profile = PROFILES[faults]
+    behaviour = Behaviour(reply_delay=delay, lost_links=profile.lost_links, seed=seed)
+    circle = _circle(columns, clock, log_path, behaviour, push_to or "", fault_log_path)
+    if faults != "none":
+        meters = ((row.meter, row.cell) for row in rows)
+        for row, own in behaviours(profile, meters, seed=seed, reply_delay=delay).items():
+            circle.behave(row, own)
     listener = _listener(*_address(host_port))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(circle, listener, target, admin_path))
     return 0
 
 
-def _circle(columns: MeterColumns, clock: Clock, log_path: Path, delay: float, push_to: str) -> Circle:
+def _circle(
+    columns: MeterColumns,
+    clock: Clock,
+    log_path: Path,
+    behaviour: Behaviour,
+    push_to: str,
+    fault_log_path: Path | None,
+) -> Circle:
+    try:
+        fault_log = None if fault_log_path is None else FaultLog(fault_log_path)
+    except OSError as error:
+        raise FleetRefused(reason="fault_log", detail=f"{fault_log_path}: {error.strerror}") from error
     try:
         circle = Circle(
             columns=columns,
             clock=clock,
             log=MovementLog(log_path),
-            behaviour=Behaviour(reply_delay=delay),
+            behaviour=behaviour,
             push_destination=push_to.encode(),
+            fault_log=fault_log,
         )
         restored = circle.restore(log_path)
     except OSError as error:

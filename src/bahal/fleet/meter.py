@@ -221,6 +221,15 @@ class SimulatedMeter:
             return self._transfer(name, parameter)
         return apdu.OBJECT_UNAVAILABLE
 
+    def rekey(self, *, encryption: bytes, authentication: bytes) -> None:
+        """Change the keys of its setting client behind everybody's back. They serve from the next association on."""
+        for offset, key in ((_US_EK, encryption), (_US_AK, authentication)):
+            self._columns.identities[self._start + offset : self._start + offset + 16] = key
+
+    def retitle(self, system_title: bytes) -> None:
+        """Call itself by another system title of 8 bytes from the next association on."""
+        self._columns.identities[self._start + _TITLE : self._start + _LLS_LENGTH] = system_title
+
     def _transfer(self, name: str, parameter: axdr.Value) -> int:
         """All keys or none. They serve from the next association on.
 

@@ -44,6 +44,7 @@ class Meter:
         self.block = block
         self.general = general
         self.max_pdu = max_pdu
+        self.agreed = acse.CLIENT_CONFORMANCE
         self.challenge = CHALLENGE
         self.proof: bytes | None = None
         self.reply: bytes | None = None
@@ -109,7 +110,7 @@ class Meter:
         proposed = acse.parse_initiate_request(self._unseal(request.initiate))
         if proposed.dedicated_key:
             self.dedicated = self.keys.with_key(proposed.dedicated_key)
-        response = acse.initiate_response(conformance=proposed.conformance, max_pdu=self.max_pdu)
+        response = acse.initiate_response(conformance=proposed.conformance & self.agreed, max_pdu=self.max_pdu)
         hls = self.mechanism >= 2
         return acse.aare(
             context=request.context,

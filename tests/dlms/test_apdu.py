@@ -147,7 +147,7 @@ def test_malformed_requests(raw: str) -> None:
         apdu.parse_request(bytes.fromhex(raw))
 
 
-@pytest.mark.parametrize("raw", ["c401c100", "c102c100080000010000ff0200ff", "c005c100080000010000ff0200", "6000c100"])
+@pytest.mark.parametrize("raw", ["c401c100", "c107c100080000010000ff0200ff", "c005c100080000010000ff0200", "6000c100"])
 def test_what_is_not_spoken_is_unexpected(raw: str) -> None:
     with pytest.raises(UnexpectedApdu):
         apdu.parse_request(bytes.fromhex(raw))

@@ -164,9 +164,10 @@ def test_the_first_meter_counter_may_be_zero() -> None:
 def test_events_tell_what_was_negotiated() -> None:
     ours = client(meter_title=None)
     meter = Meter(max_pdu=300)
+    meter.agreed &= ~acse.conformance("block_set")
     (event,) = exchange(ours, meter, ours.open())
     assert isinstance(event, Opened)
-    assert (event.conformance, event.max_pdu, event.meter_title) == (acse.CLIENT_CONFORMANCE, 300, METER_TITLE)
+    assert (event.conformance, event.max_pdu, event.meter_title) == (meter.agreed, 300, METER_TITLE)
     with pytest.raises(RequestTooLong):
         ours.set(1, ENERGY, 2, axdr.octets(bytes(300)))
     assert ours.state is State.OPEN
@@ -536,7 +537,7 @@ def test_an_answer_nobody_asked_for_ends_the_association() -> None:
     "settings",
     [
         {"mechanism": 3},
-        {"security_control": 0x10},
+        {"security_control": 0x40},
         {"cipher": None},
         {"system_title": b"short"},
         {"meter_title": b"short"},

@@ -469,10 +469,10 @@ def test_others_on_the_line_are_not_heard() -> None:
 
 def test_a_notification_needs_no_poll() -> None:
     client, server = connected()
-    assert client.feed(server.notify(b"\xc2alarm")) == [(1, 16, b"\xc2alarm")]
+    assert client.feed(server.notify(1, 16, b"\xc2alarm")) == [(1, 16, b"\xc2alarm")]
     assert client.outgoing() == b""
     with pytest.raises(RequestTooLong):
-        server.notify(bytes(198))
+        server.notify(1, 16, bytes(198))
 
 
 def test_more_than_agreed_or_wanted_is_refused_by_the_client() -> None:

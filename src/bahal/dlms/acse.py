@@ -71,6 +71,8 @@ CLIENT_CONFORMANCE: Final = conformance(
     "general_protection",
     "priority",
     "block_get",
+    "block_set",
+    "block_action",
     "multiple_references",
     "data_notification",
     "get",

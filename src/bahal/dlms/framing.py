@@ -5,12 +5,14 @@ An association knows APDUs and SAPs only; a framing makes bytes of them and back
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import Protocol
 
 from bahal.dlms.errors import ValueOutOfRange
 from bahal.dlms.wrapper import HEADER, LENGTH_LIMIT, VERSION, Deframer
 
 _pack = HEADER.pack
+_address = Struct(">HHH").pack
 
 
 class Framing(Protocol):
@@ -19,6 +21,13 @@ class Framing(Protocol):
     @property
     def closing(self) -> bool:
         """Whether :meth:`close` was said and its answer may still come."""
+        ...
+
+    def address(self, source: int, destination: int) -> bytes:
+        """What each frame between two SAPs begins with, if only the length in two bytes and the APDU follow.
+
+        An association then frames by itself, which saves a call for each APDU.  Empty for a link that is more.
+        """
         ...
 
     def send(self, source: int, destination: int, apdu: bytes) -> bytes:
@@ -38,6 +47,10 @@ class Framing(Protocol):
         """What the link itself has to say after :meth:`feed`, to be written now; empty for nothing.  Given once."""
         ...
 
+    def poll(self) -> bytes:
+        """What to write because the other end has more to say and may not before it is asked; empty for nothing."""
+        ...
+
     def repeat(self) -> bytes:
         """What to write again after the other end has been silent; empty where repeating is no business of the link.
 
@@ -50,16 +63,27 @@ class Framing(Protocol):
         ...
 
 
-class WrapperFraming:
+class ServerFraming(Framing, Protocol):
+    """The meter's end of a connection."""
+
+    def notify(self, source: int, destination: int, apdu: bytes) -> bytes:
+        """The bytes to write for an APDU that nobody asked for.
+
+        :raises RequestTooLong: longer than the link carries without being asked.
+        """
+        ...
+
+
+class WrapperFraming(Deframer):
     """The wrapper of IEC 62056-47: stateless but for one unfinished frame of at most ``max_length`` bytes."""
 
-    __slots__ = ("_deframer", "feed")
+    __slots__ = ()
 
     closing = False
 
-    def __init__(self, max_length: int = LENGTH_LIMIT) -> None:
-        self._deframer = Deframer(max_length)
-        self.feed = self._deframer.feed
+    def address(self, source: int, destination: int) -> bytes:
+        """Version and wPorts."""
+        return _address(VERSION, source, destination)
 
     def send(self, source: int, destination: int, apdu: bytes) -> bytes:
         """One wrapped APDU.
@@ -71,7 +95,13 @@ class WrapperFraming:
             raise ValueOutOfRange("wrapper", size)
         return _pack(VERSION, source, destination, size) + apdu
 
+    notify = send
+
     def outgoing(self) -> bytes:
+        """Nothing."""
+        return b""
+
+    def poll(self) -> bytes:
         """Nothing."""
         return b""
 

@@ -23,6 +23,7 @@ class Quirks:
     * ``rlrq_allowed``: False where an RLRQ upsets the meter: the connection is just closed.
     * ``bare_release``: RLRQ without the ciphered InitiateRequest.
     * ``general_ciphering``: wrap services in general-glo-ciphering instead of glo-*.
+    * ``block_window``: propose general block transfer and take so many blocks in a row (1 to 63); 0: do not propose it.
     """
 
     make: str = "standard"
@@ -32,6 +33,7 @@ class Quirks:
     rlrq_allowed: bool = True
     bare_release: bool = False
     general_ciphering: bool = False
+    block_window: int = 0
 
 
 STANDARD = Quirks()

@@ -6,6 +6,7 @@ ciphertext || tag (12, absent for encryption only).  Keys stay inside :class:`Ci
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hmac import compare_digest
 from typing import Final
 
@@ -211,6 +212,20 @@ def unwrap(apdu: bytes) -> bytes:
     if size != len(apdu) - at:
         raise MalformedApdu("ciphered APDU of another length than it says")
     return apdu[at:]
+
+
+def sealed_length(plain: int, control: int, general: bool) -> int:
+    """Bytes of the APDU that carries ``plain`` bytes under a security control (0 for none)."""
+    if not control:
+        return plain
+    content = plain + 5 + (TAG_LENGTH if control & AUTHENTICATED else 0)
+    return content + len(axdr.length(content)) + (2 + TITLE_LENGTH if general else 1)
+
+
+@lru_cache(maxsize=64)
+def room(limit: int, control: int, general: bool) -> int:
+    """The longest plain APDU that, so protected, is surely no longer than ``limit`` bytes."""
+    return limit - (sealed_length(limit, control, general) - limit)
 
 
 def wrap_general(tag: int, title: bytes, content: bytes) -> bytes:

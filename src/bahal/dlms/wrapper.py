@@ -53,6 +53,11 @@ class Deframer:
         if self._buffer:
             data = self._buffer + data
             self._buffer = b""
+        elif len(data) > HEADER_LENGTH:
+            # Nearly always one whole frame comes at once.
+            version, source, destination, length = _unpack(data)
+            if version == VERSION and 0 < length == len(data) - HEADER_LENGTH <= self._max_length:
+                return [(source, destination, data[HEADER_LENGTH:])]
         frames: list[tuple[int, int, bytes]] = []
         at = 0
         size = len(data)

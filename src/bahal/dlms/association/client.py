@@ -15,33 +15,23 @@ Security rules kept here (Green Book chapter 9, and what a trial taught):
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable
 from typing import Final
 
 from bahal.dlms import acse, apdu, axdr, security
-from bahal.dlms.association.events import (
-    ActionDone,
-    Event,
-    Got,
-    GotList,
-    Notification,
-    Opened,
-    Refused,
-    Released,
-    SetDone,
-)
-from bahal.dlms.association.protected import OVERHEAD, Protected
+from bahal.dlms.association.asking import DATA_LIMIT, GENERAL_BLOCKS, Asking
+from bahal.dlms.association.events import Event, Notification, Opened, Released
+from bahal.dlms.association.protected import OVERHEAD
 from bahal.dlms.association.states import State, Step, receiving, sending
 from bahal.dlms.errors import (
     AssociationRejected,
     BadTag,
     DlmsError,
     HlsFailed,
-    InvokeIdMismatch,
     MalformedApdu,
     OversizedApdu,
     RemoteError,
-    RequestTooLong,
     ServiceException,
     StateError,
     UnexpectedApdu,
@@ -52,17 +42,16 @@ from bahal.dlms.framing import Framing, WrapperFraming
 from bahal.dlms.quirks import STANDARD, Quirks
 from bahal.dlms.security import Cipher
 
-DATA_LIMIT: Final = axdr.SIZE_LIMIT
-"""Most bytes of one value that is collected from blocks."""
-
 CURRENT_ASSOCIATION: Final = bytes((0, 0, 40, 0, 0, 255))
 _ASSOCIATION_CLASS: Final = 15
 _REPLY_TO_HLS: Final = 1
 
 _CHALLENGE_SIZES: Final = range(8, 65)
+_SMALLEST_PDU: Final = 64
+# The AARE is not bound by the size that is only being agreed on.
+_LONGEST_AARE: Final = 512
 
 # Members looked up once: the attribute of an enum class costs more than the rest of a transition.
-_REQUEST, _RESPONSE = Step.REQUEST, Step.RESPONSE
 _ASSOCIATING, _PROVING, _AWAITING, _RELEASING = (
     State.ASSOCIATING,
     State.HLS_PROVING,
@@ -76,19 +65,20 @@ _NOTIFICATIONS: Final = frozenset(
 _PLAIN_NOTIFICATIONS: Final = frozenset((apdu.DATA_NOTIFICATION, apdu.EVENT_NOTIFICATION))
 
 
-class ClientAssociation(Protected):
+class ClientAssociation(Asking):
     """One association with one meter, over one connection.
 
     :param client_sap: our wPort (16 public, 32 reading, 48 setting).
     :param mechanism: 0 none, 1 LLS, 2 HLS with AES-128, 5 HLS with GMAC.
-    :param security_control: 0 plain, 0x20 encrypted, 0x30 authenticated and encrypted; the least accepted from the
-        meter too.
+    :param security_control: 0 plain, 0x10 authenticated, 0x20 encrypted, 0x30 both; the least accepted from the meter
+        too.
     :param system_title: ours, 8 bytes.
     :param meter_title: the registered one, or None to learn it from the AARE.
     :param cipher: global keys, needed whenever ``security_control`` is not 0 or the mechanism is 5.
     :param secret: password of mechanism 1, AES key of mechanism 2.
     :param counter: first invocation counter of the reserved range.
     :param counter_end: first one beyond the range.
+    :param max_pdu: longest APDU taken from the meter, 64 to 65,535 bytes before ciphering.
     :param last_meter_counter: highest authenticated counter seen from this meter, -1 for none.  Under 0x20 the counter
         is not authenticated: do not keep ``meter_counter`` of such an association.
     :param dedicated_key: 16 bytes to cipher services with ded-*; none by default.  HLS always uses the global key.
@@ -98,25 +88,7 @@ class ClientAssociation(Protected):
     :raises ValueOutOfRange: settings that contradict each other.
     """
 
-    __slots__ = (
-        "_block",
-        "_challenge",
-        "_collected",
-        "_collected_size",
-        "_conformance",
-        "_expected",
-        "_initiate",
-        "_invoke",
-        "_listed",
-        "_max_request",
-        "_mechanism",
-        "_outgoing",
-        "_quirks",
-        "_random",
-        "_sap",
-        "_secret",
-        "duplicates",
-    )
+    __slots__ = ("_challenge", "_initiate", "_max_pdu", "_mechanism", "_proposed", "_random", "_sap", "_secret")
 
     def __init__(
         self,
@@ -144,6 +116,8 @@ class ClientAssociation(Protected):
             raise ValueOutOfRange("mechanism", mechanism)
         if mechanism == security.MECHANISM_HLS_GMAC and (cipher is None or len(system_title) != security.TITLE_LENGTH):
             raise ValueOutOfRange("mechanism 5", "cipher and 8-byte system title")
+        if not _SMALLEST_PDU <= max_pdu <= 0xFFFF:
+            raise ValueOutOfRange("largest APDU", max_pdu)
         size = self._quirks.challenge_length if challenge_length is None else challenge_length
         if size not in _CHALLENGE_SIZES:
             raise ValueOutOfRange("challenge length", size)
@@ -159,26 +133,19 @@ class ClientAssociation(Protected):
             counter_end=counter_end,
             last_meter_counter=last_meter_counter,
             general_ciphering=self._quirks.general_ciphering,
-            framing=framing or WrapperFraming(max_pdu + OVERHEAD),
+            framing=framing or WrapperFraming(max(max_pdu, _LONGEST_AARE) + OVERHEAD),
         )
-        self.duplicates = 0
+        self._begin()
         self._sap = (server_sap, client_sap)
         self._mechanism = mechanism
         self._secret = secret
         self._random = random
         self._challenge = bytes(size)
-        self._initiate = acse.initiate_request(max_pdu=max_pdu, dedicated_key=dedicated_key)
-        self._max_request = 0
-        self._conformance = 0
-        self._invoke = 0
-        self._expected = 0
-        self._listed = False
-        self._outgoing = b""
-        self._block = 0
-        self._collected: list[bytes] = []
-        self._collected_size = 0
+        self._max_pdu = max_pdu
+        self._proposed = acse.CLIENT_CONFORMANCE | (GENERAL_BLOCKS if self._quirks.block_window else 0)
+        self._initiate = acse.initiate_request(conformance=self._proposed, max_pdu=max_pdu, dedicated_key=dedicated_key)
 
-    # --- what the caller asks for ------------------------------------------------------------------------------------
+    # --- opening and closing -----------------------------------------------------------------------------------------
 
     def open(self) -> bytes:
         """The AARQ to write.
@@ -195,6 +162,8 @@ class ClientAssociation(Protected):
             authentication = self._challenge = self._random(len(self._challenge))
         self.state = after
         self._outgoing = b""
+        self._room = sys.maxsize
+        self._window = 0
         self._forget_blocks()
         return self._framed(
             acse.aarq(
@@ -205,30 +174,6 @@ class ClientAssociation(Protected):
                 initiate=initiate,
             )
         )
-
-    def get(self, class_id: int, obis: bytes, attribute: int, selection: bytes | None = None) -> bytes:
-        """A GET of one attribute; answered by ``Got`` or ``Refused``.
-
-        :raises StateError: not open, or another request is not answered yet.
-        :raises CounterExhausted: no counter left.
-        :raises RequestTooLong: longer than the meter takes.
-        """
-        plain = apdu.get_request(self._invoke + 1 & 0x0F, class_id, obis, attribute, selection)
-        return self._request(plain, apdu.GET_RESPONSE)
-
-    def get_list(self, targets: Sequence[apdu.Target]) -> bytes:
-        """A GET of several attributes in one round trip; answered by ``GotList``.  Raises as :meth:`get`."""
-        return self._request(apdu.get_list(self._invoke + 1 & 0x0F, targets), apdu.GET_RESPONSE, listed=True)
-
-    def set(self, class_id: int, obis: bytes, attribute: int, data: bytes) -> bytes:
-        """A SET of one attribute to raw A-XDR; answered by ``SetDone``.  Raises as :meth:`get`."""
-        plain = apdu.set_request(self._invoke + 1 & 0x0F, class_id, obis, attribute, data)
-        return self._request(plain, apdu.SET_RESPONSE)
-
-    def action(self, class_id: int, obis: bytes, method: int, data: bytes | None = None) -> bytes:
-        """An ACTION with raw A-XDR or nothing; answered by ``ActionDone``.  Raises as :meth:`get`."""
-        plain = apdu.action_request(self._invoke + 1 & 0x0F, class_id, obis, method, data)
-        return self._request(plain, apdu.ACTION_RESPONSE)
 
     def release(self) -> bytes:
         """The RLRQ to write; for a make that must not get one only what the link says at its end, or nothing: close the
@@ -302,6 +247,8 @@ class ClientAssociation(Protected):
         except DlmsError:
             self.state = State.CLOSED
             raise
+        if self._transfer is not None and not self._outgoing:
+            self._outgoing = self._framing.poll()
         return events
 
     # --- sending -----------------------------------------------------------------------------------------------------
@@ -311,18 +258,6 @@ class ClientAssociation(Protected):
             return self._initiate
         content = self._cipher.seal(self._security_control, self._title, self._next_counter(), self._initiate)
         return security.wrap(0x21, content)
-
-    def _request(self, plain: bytes, expected: int, listed: bool = False) -> bytes:
-        after = sending(self.state, _REQUEST)
-        size = len(plain) + OVERHEAD if self._security_control else len(plain)
-        if size > self._max_request > 0:
-            raise RequestTooLong(size, self._max_request)
-        frame = self._ciphered(plain, self._dedicated)
-        self._invoke = plain[2] & 0x0F
-        self._expected = expected
-        self._listed = listed
-        self.state = after
-        return frame
 
     # --- receiving ---------------------------------------------------------------------------------------------------
 
@@ -341,7 +276,15 @@ class ClientAssociation(Protected):
             self._raise_exception(frame)
         if state is _ASSOCIATING:
             return self._take_aare(frame)
+        limit = self._max_pdu
+        if tag == apdu.GENERAL_BLOCK_TRANSFER:
+            whole = self._take_general(frame)
+            if whole is None:
+                return None
+            frame, limit = whole, DATA_LIMIT
         plain = self._deciphered(frame) if self._security_control else frame
+        if len(plain) > limit:
+            raise OversizedApdu(len(plain), limit)
         if state is _AWAITING:
             if plain[0] == self._expected:
                 return self._take_answer(plain)
@@ -381,8 +324,7 @@ class ClientAssociation(Protected):
         except AssociationRejected:
             self.state = receiving(self.state, Step.AARE_REJECTED, frame[0])
             raise
-        self._conformance = response.conformance
-        self._max_request = response.max_pdu
+        self._agree(response)
         if self._mechanism < security.MECHANISM_HLS_AES:
             if reply.diagnostic == acse.DIAGNOSTIC_AUTHENTICATION_REQUIRED:
                 self.state = receiving(self.state, Step.AARE_REJECTED, frame[0])
@@ -392,6 +334,15 @@ class ClientAssociation(Protected):
         self.state = receiving(self.state, Step.AARE_CHALLENGE, frame[0])
         self._prove(reply.authentication)
         return None
+
+    def _agree(self, response: acse.InitiateResponse) -> None:
+        """What the meter answers to our proposal; more than was proposed does not count."""
+        self._conformance = response.conformance & self._proposed
+        if self._conformance & GENERAL_BLOCKS:
+            self._window = self._quirks.block_window
+        self._max_request = response.max_pdu
+        if response.max_pdu:
+            self._room = security.room(response.max_pdu, self._security_control, self._general_ciphering)
 
     def _opened(self) -> Opened:
         return Opened(self._conformance, self._max_request, self.meter_title or b"")
@@ -409,7 +360,9 @@ class ClientAssociation(Protected):
             proof = security.aes_answer(self._secret, challenge)
         invoke = self._invoke = self._invoke + 1 & 0x0F
         plain = apdu.action_request(invoke, _ASSOCIATION_CLASS, CURRENT_ASSOCIATION, _REPLY_TO_HLS, axdr.octets(proof))
-        self._outgoing = self._ciphered(plain, None)
+        if len(plain) > self._room:
+            self._refuse_long(plain)
+        self._outgoing = self._ciphered_frame(plain, None)
         self.state = sending(self.state, Step.HLS_PROOF)
 
     def _take_proof(self, plain: bytes) -> Event:
@@ -435,87 +388,6 @@ class ClientAssociation(Protected):
             raise HlsFailed("the meter's proof is wrong") from None
         self.state = receiving(self.state, Step.HLS_PROVED, plain[0])
         return self._opened()
-
-    def _check_invoke(self, plain: bytes) -> None:
-        if len(plain) < 4:
-            raise MalformedApdu("response cut short")
-        if plain[2] & 0x0F != self._invoke:
-            raise InvokeIdMismatch(self._invoke, plain[2] & 0x0F)
-
-    def _take_answer(self, plain: bytes) -> Event | None:
-        if len(plain) < 4:
-            raise MalformedApdu("response cut short")
-        if plain[2] & 0x0F != self._invoke:
-            raise InvokeIdMismatch(self._invoke, plain[2] & 0x0F)
-        tag, kind = plain[0], plain[1]
-        if tag == apdu.GET_RESPONSE:
-            if kind == apdu.WITH_BLOCK:
-                return self._take_block(plain)
-            if kind != (apdu.WITH_LIST if self._listed else apdu.NORMAL):
-                raise UnexpectedApdu(tag, f"response kind {kind}")
-            self.state = receiving(self.state, _RESPONSE, tag)
-            if kind == apdu.WITH_LIST:
-                return GotList(apdu.parse_answers(plain[3:]))
-            if plain[3] == 0 and len(plain) > 4:
-                return self._got(plain[4:])
-            if plain[3] == 1 and len(plain) == 5:
-                return Refused(plain[4])
-            raise MalformedApdu("GET response of unusual form")
-        if kind != apdu.NORMAL:
-            raise UnexpectedApdu(tag, f"response kind {kind}")
-        if tag == apdu.SET_RESPONSE:
-            if len(plain) != 4:
-                raise MalformedApdu("SET response of unusual length")
-            self.state = receiving(self.state, _RESPONSE, tag)
-            return SetDone(plain[3])
-        result, returned = apdu.parse_action_response(plain)
-        self.state = receiving(self.state, _RESPONSE, tag)
-        if isinstance(returned, int):
-            return ActionDone(result, data_result=returned)
-        return ActionDone(result, returned)
-
-    def _got(self, data: bytes) -> Got:
-        if self._quirks.lenient_duplicate:
-            end = axdr.first_copy(data)
-            if end != len(data):
-                self.duplicates += 1
-                data = data[:end]
-        return Got(data)
-
-    def _take_block(self, plain: bytes) -> Event | None:
-        block = apdu.parse_block(plain)
-        raw = block.raw
-        if isinstance(raw, int):
-            self.state = receiving(self.state, _RESPONSE, plain[0])
-            self._forget_blocks()
-            return Refused(raw)
-        if block.number != self._block + 1:
-            raise MalformedApdu(f"block {block.number} after {self._block}")
-        self._block = block.number
-        self._collected_size += len(raw)
-        if self._collected_size > DATA_LIMIT:
-            raise OversizedApdu(self._collected_size, DATA_LIMIT)
-        self._collected.append(raw)
-        if not block.last:
-            if not raw:
-                raise MalformedApdu("empty block that is not the last")
-            self.state = receiving(self.state, Step.BLOCK, plain[0])
-            self._outgoing = self._ciphered(apdu.get_next(self._invoke, block.number), self._dedicated)
-            self.state = sending(self.state, Step.NEXT_BLOCK)
-            return None
-        self.state = receiving(self.state, _RESPONSE, plain[0])
-        data = b"".join(self._collected)
-        self._forget_blocks()
-        if self._listed:
-            return GotList(apdu.parse_answers(data))
-        if not data:
-            raise MalformedApdu("GET response without data")
-        return self._got(data)
-
-    def _forget_blocks(self) -> None:
-        self._block = 0
-        self._collected = []
-        self._collected_size = 0
 
     def _take_rlre(self, frame: bytes) -> Released:
         """Release is best effort: any APDU ends it, only a well-formed RLRE of reason normal ends it cleanly."""

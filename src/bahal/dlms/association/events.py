@@ -5,6 +5,12 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from bahal.dlms import axdr
+from bahal.dlms.apdu import (
+    DataNotification,
+    EventNotification,
+    parse_data_notification,
+    parse_event_notification,
+)
 
 
 class Opened:
@@ -66,6 +72,15 @@ class SetDone:
         self.result = result
 
 
+class SetListDone:
+    """A SET of several attributes answered: a data-access-result each, in the order asked."""
+
+    __slots__ = ("results",)
+
+    def __init__(self, results: list[int]) -> None:
+        self.results = results
+
+
 class ActionDone:
     """An ACTION answered: ``result`` 0 is success as the meter tells it; a relay proves it only when it is read back.
 
@@ -78,6 +93,15 @@ class ActionDone:
         self.result = result
         self.data = data
         self.data_result = data_result
+
+
+class ActionListDone:
+    """An ACTION of several methods answered, in the order asked; each as for one alone."""
+
+    __slots__ = ("done",)
+
+    def __init__(self, done: list[ActionDone]) -> None:
+        self.done = done
 
 
 class Notification:
@@ -96,6 +120,17 @@ class Notification:
         self.apdu = apdu
         self.protected = protected
 
+    @property
+    def content(self) -> DataNotification | EventNotification:
+        """What it says.
+
+        :raises UnexpectedApdu: it is still ciphered.
+        :raises MalformedApdu: the bytes do not follow their encoding.
+        """
+        if self.apdu[:1] == b"\xc2":
+            return parse_event_notification(self.apdu)
+        return parse_data_notification(self.apdu)
+
 
 class Released:
     """The association has ended, ``clean`` if the meter agreed in good form.  Close the connection either way."""
@@ -106,4 +141,6 @@ class Released:
         self.clean = clean
 
 
-Event: TypeAlias = Opened | Got | GotList | Refused | SetDone | ActionDone | Notification | Released
+Event: TypeAlias = (
+    Opened | Got | GotList | Refused | SetDone | SetListDone | ActionDone | ActionListDone | Notification | Released
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Final
 
 from bahal.dlms import security
@@ -16,9 +17,14 @@ from bahal.dlms.errors import (
 )
 from bahal.dlms.framing import Framing
 from bahal.dlms.security import Cipher
+from bahal.dlms.wrapper import LENGTH_LIMIT
 
 OVERHEAD: Final = 32
 """Bytes that ciphering adds at most: tag, length of up to 5, title, security control, counter, authentication tag."""
+
+
+_HEAD = struct.Struct(">6sHBB")
+_SIZE = struct.Struct(">6sH")
 
 
 class Protected:
@@ -28,13 +34,14 @@ class Protected:
     """
 
     __slots__ = (
+        "_address",
         "_cipher",
         "_client_sap",
         "_counter_end",
         "_counter_start",
         "_dedicated",
         "_framing",
-        "_general",
+        "_general_ciphering",
         "_security_control",
         "_server_sap",
         "_title",
@@ -61,7 +68,7 @@ class Protected:
         framing: Framing,
     ) -> None:
         """:raises ValueOutOfRange: settings that contradict each other."""
-        if security_control not in (0, 0x20, 0x30):
+        if security_control not in (0, 0x10, 0x20, 0x30):
             raise ValueOutOfRange("security control", security_control)
         if security_control and (cipher is None or len(system_title) != security.TITLE_LENGTH):
             raise ValueOutOfRange("ciphered association", "cipher and 8-byte system title")
@@ -78,11 +85,12 @@ class Protected:
         self._client_sap = client_sap
         self._server_sap = server_sap
         self._framing = framing
+        self._address = framing.address(client_sap, server_sap)
         self._cipher = cipher
         self._counter_start = counter
         self._counter_end = counter_end
         self._dedicated = cipher.with_key(dedicated_key) if cipher is not None and dedicated_key else None
-        self._general = general_ciphering
+        self._general_ciphering = general_ciphering
         self._security_control = security_control
         self._title = system_title
 
@@ -91,9 +99,6 @@ class Protected:
         """How many invocation counters of the reserved range are spent."""
         return self.counter - self._counter_start
 
-    def _framed(self, plain: bytes) -> bytes:
-        return self._framing.send(self._client_sap, self._server_sap, plain)
-
     def _next_counter(self) -> int:
         counter = self.counter
         if counter >= self._counter_end:
@@ -101,20 +106,36 @@ class Protected:
         self.counter = counter + 1
         return counter
 
-    def _ciphered(self, plain: bytes, dedicated: Cipher | None) -> bytes:
-        """The framed request, under the dedicated key if one is given, else the global one, else plain."""
+    def _framed(self, message: bytes) -> bytes:
+        address = self._address
+        if address and len(message) <= LENGTH_LIMIT:
+            return _SIZE.pack(address, len(message)) + message
+        return self._framing.send(self._client_sap, self._server_sap, message)
+
+    def _ciphered_frame(self, plain: bytes, dedicated: Cipher | None) -> bytes:
+        """The framed APDU, protected as :meth:`_ciphered` does it."""
         cipher = dedicated or self._cipher
-        if not self._security_control or cipher is None:
-            return self._framed(plain)
-        content = cipher.seal(self._security_control, self._title, self._next_counter(), plain)
-        if self._general:
-            tag = security.GENERAL_GLO if dedicated is None else security.GENERAL_DED
-            return self._framed(security.wrap_general(tag, self._title, content))
+        control = self._security_control
+        if not control or cipher is None or self._general_ciphering or not self._address:
+            return self._framed(self._ciphered(plain, dedicated))
+        content = cipher.seal(control, self._title, self._next_counter(), plain)
         tag = security.GLO[plain[0]] if dedicated is None else security.DED[plain[0]]
         size = len(content)
         if size < 0x80:
-            return self._framed(bytes((tag, size)) + content)
+            # Nearly every request is short and goes so.
+            return _HEAD.pack(self._address, size + 2, tag, size) + content
         return self._framed(security.wrap(tag, content))
+
+    def _ciphered(self, plain: bytes, dedicated: Cipher | None) -> bytes:
+        """The APDU to send, under the dedicated key if one is given, else the global one, else plain."""
+        cipher = dedicated or self._cipher
+        if not self._security_control or cipher is None:
+            return plain
+        content = cipher.seal(self._security_control, self._title, self._next_counter(), plain)
+        if self._general_ciphering:
+            tag = security.GENERAL_GLO if dedicated is None else security.GENERAL_DED
+            return security.wrap_general(tag, self._title, content)
+        return security.wrap(security.GLO[plain[0]] if dedicated is None else security.DED[plain[0]], content)
 
     def _deciphered(self, frame: bytes) -> bytes:
         """The plaintext of a ciphered APDU, checked for protection, tag, counter and kind."""

@@ -10,11 +10,13 @@ protection than the client's association asks for. What is answered and goes on:
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hmac import compare_digest
 from typing import Final
 
 from bahal.dlms import acse, apdu, axdr, security
+from bahal.dlms.association.answering import GENERAL_BLOCKS, REQUEST_LIMIT, Answering
+from bahal.dlms.association.blocks import GeneralTransfer
 from bahal.dlms.association.states import State, Step, receiving, sending
 from bahal.dlms.errors import (
     AssociationRejected,
@@ -23,10 +25,12 @@ from bahal.dlms.errors import (
     HlsFailed,
     MalformedApdu,
     ReplayedCounter,
+    StateError,
     UnexpectedApdu,
+    ValueOutOfRange,
     WeakProtection,
 )
-from bahal.dlms.framing import Framing, WrapperFraming
+from bahal.dlms.framing import ServerFraming, WrapperFraming
 from bahal.dlms.objects import classes
 from bahal.dlms.objects.model import PUBLIC_SAP, READING_SAP, SETTING_SAP
 from bahal.dlms.objects.serving import (
@@ -38,7 +42,6 @@ from bahal.dlms.objects.serving import (
     Answers,
     Device,
     Keys,
-    Origin,
     mechanism_of,
 )
 from bahal.dlms.security import Cipher
@@ -48,59 +51,36 @@ CHALLENGE_LENGTH: Final = 16
 _SHORTEST_CHALLENGE: Final = 8
 _LONGEST_CHALLENGE: Final = 64
 
-# What ciphering and a block's head add to a plain APDU.
+# What ciphering adds to a plain APDU at most.
 _OVERHEAD: Final = 32
-_BLOCK_HEAD: Final = 16
 _SMALLEST_PDU: Final = 64
+# An AARQ is not bound by the size that is only being agreed on.
+_LONGEST_AARQ: Final = 512
+
+_WINDOW: Final = 8
+"""Blocks of a general block transfer that are taken in a row."""
 
 CONTROL: Final = {PUBLIC_SAP: 0, READING_SAP: security.ENCRYPTED, SETTING_SAP: security.AUTHENTICATED_ENCRYPTED}
 """The protection that each client's association asks for, as a security control byte."""
 
 _HLS_TARGET: Final = classes.ASSOCIATION_LN.to_bytes(2, "big") + CURRENT_ASSOCIATION + bytes((REPLY_TO_HLS,))
-_DUPLICATED_CLASSES: Final = frozenset((classes.PROFILE_GENERIC, classes.CLOCK_CLASS))
-
-_BLOCK_GET: Final = acse.conformance("block_get")
-
 # Looked up once: an attribute of a module or of an enum class costs more than the step it names.
 _GLO, _PLAIN_OF_GLO = security.GLO, security.PLAIN_OF_GLO
 _IDLE, _OPEN, _PENDING, _CLOSED = State.IDLE, State.OPEN, State.HLS_PENDING, State.CLOSED
-_REQUEST, _RESPONSE = Step.REQUEST, Step.RESPONSE
 
 
-class ServerAssociation:
+class ServerAssociation(Answering):
     """One meter at the end of one connection; one association after another, one at a time.
 
     :param device: the meter, which may be shared by several connections.
     :param answers: its kind's object model.
     :param random: source of challenges, `n -> n bytes`.
     :param framing: what carries the APDUs: the wrapper unless an `HdlcServer` is given.
+    :param max_pdu: longest APDU taken and sent, 64 to 65,535 bytes; a client may take less.
+    :param controls: the least protection that each client's association asks for. Replies have that of their request.
     """
 
-    __slots__ = (
-        "_answers",
-        "_block",
-        "_challenge",
-        "_cipher",
-        "_client_challenge",
-        "_client_title",
-        "_conformance",
-        "_control",
-        "_counter",
-        "_dedicated",
-        "_device",
-        "_framing",
-        "_keys",
-        "_mechanism",
-        "_pending",
-        "_quirks",
-        "_random",
-        "_reply_limit",
-        "_sap",
-        "_title",
-        "last_words",
-        "refusals",
-        "state",
-    )
+    __slots__ = ()
 
     def __init__(
         self,
@@ -108,8 +88,13 @@ class ServerAssociation:
         *,
         answers: Answers,
         random: Callable[[int], bytes] = os.urandom,
-        framing: Framing | None = None,
+        framing: ServerFraming | None = None,
+        max_pdu: int = SERVER_MAX_PDU,
+        controls: Mapping[int, int] = CONTROL,
     ) -> None:
+        """:raises ValueOutOfRange: no such size of APDU."""
+        if not _SMALLEST_PDU <= max_pdu <= 0xFFFF:
+            raise ValueOutOfRange("largest APDU", max_pdu)
         self.state = _IDLE
         self.last_words = b""
         self.refusals: list[DlmsError] = []
@@ -118,19 +103,14 @@ class ServerAssociation:
         self._quirks = device.quirks
         self._title = device.system_title
         self._random = random
-        self._framing = framing or WrapperFraming(SERVER_MAX_PDU + _OVERHEAD)
+        self._framing = framing or WrapperFraming(max(max_pdu, _LONGEST_AARQ) + _OVERHEAD)
+        self._max_pdu = max_pdu
+        self._controls = controls
         self._sap = 0
-        self._control = 0
-        self._mechanism = 0
-        self._counter: int | None = None
         self._keys: Keys | None = None
         self._cipher: Cipher | None = None
         self._dedicated: Cipher | None = None
-        self._client_title = self._client_challenge = self._challenge = b""
-        self._conformance = 0
-        self._reply_limit = SERVER_MAX_PDU
-        self._pending = b""
-        self._block = 0
+        self._forget()
 
     def receive(self, data: bytes) -> bytes:
         """Take bytes as they come; returns the framed replies, empty while no frame is complete.
@@ -148,7 +128,14 @@ class ServerAssociation:
                     continue
                 if destination != SERVER_SAP:
                     raise MalformedApdu(f"no logical device at wPort {destination}")
-                replies += framing.send(SERVER_SAP, source, self._take(source, frame))
+                if frame[0] == apdu.GENERAL_BLOCK_TRANSFER:
+                    replies += self._take_general(source, frame)
+                    continue
+                reply = self._take(source, frame, self._max_pdu)
+                if len(reply) > self._reply_limit and self._conformance & GENERAL_BLOCKS and frame[0] != acse.AARQ:
+                    replies += self._send_general(source, reply)
+                else:
+                    replies += framing.send(SERVER_SAP, source, reply)
             replies += framing.outgoing()
         except DlmsError:
             self.state = State.CLOSED
@@ -157,7 +144,8 @@ class ServerAssociation:
             raise
         return replies
 
-    def _take(self, source: int, frame: bytes) -> bytes:
+    def _take(self, source: int, frame: bytes, limit: int) -> bytes:
+        """One APDU to its answer; a plain one may have `limit` bytes."""
         tag = frame[0]
         if tag == acse.AARQ:
             return self._associate(source, frame)
@@ -166,7 +154,7 @@ class ServerAssociation:
         if tag == acse.RLRQ:
             return self._release(frame)
         if not self._control:
-            return self._serve(frame, frame)
+            return self._serve(frame, frame, limit)
         cipher, answer_tags, content = self._cipher, _GLO, b""
         inner = _PLAIN_OF_GLO.get(tag)
         if inner is not None:
@@ -188,15 +176,60 @@ class ServerAssociation:
         plain = self._opened(cipher, content)
         if not plain or (inner is not None and plain[0] != inner):
             raise MalformedApdu("ciphered APDU holds another kind than its tag says")
-        reply = self._serve(plain, frame)
+        if (inner is None) is not self._general_ciphering:
+            self._limit_replies(self._reply_limit, general=inner is None)
+        reply = self._serve(plain, frame, limit)
         if reply[0] == apdu.EXCEPTION_RESPONSE:
             return reply
-        sealed = cipher.seal(self._control, self._title, self._device.take_counter(self._sap), reply)
+        sealed = cipher.seal(self._reply_control, self._title, self._device.take_counter(self._sap), reply)
         if inner is None:
             return security.wrap_general(tag, self._title, sealed)
         if len(sealed) < 0x80:
             return bytes((answer_tags[reply[0]], len(sealed))) + sealed
         return security.wrap(answer_tags[reply[0]], sealed)
+
+    def _take_general(self, source: int, frame: bytes) -> bytes:
+        """A block of a general block transfer: of a request, or an acknowledgement of our blocks."""
+        if source != self._sap or not self._conformance & GENERAL_BLOCKS:
+            state = apdu.STATE_SERVICE_UNKNOWN if self.state is _OPEN else apdu.STATE_SERVICE_NOT_ALLOWED
+            return self._framing.send(SERVER_SAP, source, apdu.exception_response(state, apdu.SERVICE_NOT_SUPPORTED))
+        block = apdu.parse_general_block(frame)
+        transfer = self._transfer
+        if transfer is None or transfer.is_new(block):
+            transfer = self._transfer = self._new_transfer(requested=False)
+        whole, blocks = transfer.receive(block)
+        if whole is None:
+            return b"".join([self._framing.send(SERVER_SAP, source, each) for each in blocks])
+        if not whole or whole[0] in (acse.AARQ, acse.RLRQ, apdu.GENERAL_BLOCK_TRANSFER):
+            raise MalformedApdu("blocks of something else than a service")
+        # Who asks in blocks is answered in blocks.
+        return self._send_general(source, self._take(source, whole, REQUEST_LIMIT))
+
+    def _new_transfer(self, *, requested: bool) -> GeneralTransfer:
+        limit = REQUEST_LIMIT + _OVERHEAD
+        return GeneralTransfer(window=_WINDOW, room=self._reply_limit, limit=limit, requested=requested)
+
+    def _send_general(self, source: int, reply: bytes) -> bytes:
+        transfer = self._transfer
+        if transfer is None or transfer.answered:
+            transfer = self._transfer = self._new_transfer(requested=True)
+        return b"".join([self._framing.send(SERVER_SAP, source, each) for each in transfer.send(reply)])
+
+    def notify(self, target: apdu.Target, value: bytes, clock: bytes = b"") -> bytes:
+        """The bytes of an EventNotification within the association, protected as it asks for: `value` is raw A-XDR,
+        `clock` 12 bytes or none.
+
+        :raises StateError: no association is open.
+        :raises RequestTooLong: over HDLC, longer than one frame.
+        """
+        if self.state is not _OPEN:
+            raise StateError(self.state.name.lower(), "notify")
+        message = apdu.event_notification(clock, target, value)
+        if self._cipher is not None and self._control:
+            counter = self._device.take_counter(self._sap)
+            sealed = self._cipher.seal(self._control, self._title, counter, message)
+            message = security.wrap(_GLO[apdu.EVENT_NOTIFICATION], sealed)
+        return self._framing.notify(SERVER_SAP, self._sap, message)
 
     def _opened(self, cipher: Cipher, content: bytes) -> bytes:
         """The plaintext of a client's content; its counter must rise.
@@ -218,6 +251,9 @@ class ServerAssociation:
             raise ReplayedCounter(floor - 1, counter)
         device.raise_counter_floor(sap, counter + 1)
         self._counter = counter
+        if content[0] != self._reply_control:
+            self._reply_control = content[0]
+            self._limit_replies(self._reply_limit, general=self._general_ciphering)
         return plain
 
     def _say(self, last: bytes) -> None:
@@ -227,14 +263,14 @@ class ServerAssociation:
 
     def _forget(self) -> None:
         """Nothing of an earlier association remains."""
-        self._control = 0
+        self._control = self._reply_control = 0
         self._mechanism = 0
         self._counter = self._keys = self._cipher = self._dedicated = None
         self._client_title = self._client_challenge = self._challenge = b""
         self._conformance = 0
-        self._reply_limit = SERVER_MAX_PDU
-        self._pending = b""
-        self._block = 0
+        self._transfer = None
+        self._forget_transfers()
+        self._limit_replies(self._max_pdu, general=False)
 
     def _unlink(self) -> None:
         """The link was connected anew or disconnected: what stood on it is gone."""
@@ -247,7 +283,7 @@ class ServerAssociation:
         self.state = receiving(_IDLE, Step.AARQ, frame[0])
         self._sap = source
         asked = acse.parse_aarq(frame)
-        control = CONTROL.get(source)
+        control = self._controls.get(source)
         keys = self._device.keys(source) if control is not None else None
         if control is None or keys is None:
             return self._reject(acse.CONTEXT_PLAIN, acse.DIAGNOSTIC_NO_REASON)
@@ -280,13 +316,13 @@ class ServerAssociation:
                 return self._reject(context, acse.DIAGNOSTIC_NO_REASON)
             self._dedicated = self._cipher.with_key(agreed.dedicated_key)
         self._conformance = agreed.conformance & SERVER_CONFORMANCE
-        self._reply_limit = min(agreed.max_pdu or SERVER_MAX_PDU, SERVER_MAX_PDU)
+        self._limit_replies(min(agreed.max_pdu or self._max_pdu, self._max_pdu), general=False)
         return self._accept(context, asked)
 
     def _accept(self, context: int, asked: acse.Aarq) -> bytes:
-        response = acse.initiate_response(conformance=self._conformance, max_pdu=SERVER_MAX_PDU)
+        response = acse.initiate_response(conformance=self._conformance, max_pdu=self._max_pdu)
         if self._cipher is not None:
-            sealed = self._cipher.seal(self._control, self._title, self._device.take_counter(self._sap), response)
+            sealed = self._cipher.seal(self._reply_control, self._title, self._device.take_counter(self._sap), response)
             response = security.wrap(security.GLO[acse.INITIATE_RESPONSE], sealed)
         title = self._title if self._control else b""
         if self._mechanism < security.MECHANISM_HLS_AES:
@@ -369,8 +405,8 @@ class ServerAssociation:
         cipher = self._cipher
         if asked.initiate and cipher is not None and not self._quirks.bare_release:
             self._opened(cipher, security.unwrap(asked.initiate))
-            response = acse.initiate_response(conformance=self._conformance, max_pdu=SERVER_MAX_PDU)
-            sealed = cipher.seal(self._control, self._title, self._device.take_counter(self._sap), response)
+            response = acse.initiate_response(conformance=self._conformance, max_pdu=self._max_pdu)
+            sealed = cipher.seal(self._reply_control, self._title, self._device.take_counter(self._sap), response)
             initiate = security.wrap(security.GLO[acse.INITIATE_RESPONSE], sealed)
         sending(self.state, Step.RLRE)
         self.state = _IDLE
@@ -379,87 +415,16 @@ class ServerAssociation:
 
     # --- services -----------------------------------------------------------------------------------------------------
 
-    def _serve(self, plain: bytes, frame: bytes) -> bytes:
+    def _serve(self, plain: bytes, frame: bytes, limit: int) -> bytes:
         """A plain request to a plain reply; `frame` is the APDU as it came."""
-        tag = plain[0]
         state = self.state
         if state is not _OPEN:
-            if state is _PENDING and tag == apdu.ACTION_REQUEST and plain[3:12] == _HLS_TARGET:
+            if state is _PENDING and plain[0] == apdu.ACTION_REQUEST and plain[3:12] == _HLS_TARGET:
                 return self._prove(plain)
             if state is not State.BLOCKS:
                 self.state = sending(state, Step.EXCEPTION)
                 return apdu.exception_response(apdu.STATE_SERVICE_NOT_ALLOWED, apdu.SERVICE_OPERATION_NOT_POSSIBLE)
-        # The commonest request by far: GET normal of one attribute, no selection.
-        if tag == apdu.GET_REQUEST and len(plain) == 13 and plain[1] == apdu.NORMAL and not plain[12]:
-            self.state = receiving(state, _REQUEST, tag)
-            self._pending = b""
-            target = plain[3:12]
-            return self._got(plain[2], target, self._answers.read(target, self._device, self._sap))
-        self.state = receiving(state, _REQUEST, tag)
-        try:
-            asked = apdu.parse_request(plain)
-        except UnexpectedApdu:
-            self.state = sending(self.state, Step.EXCEPTION)
-            return apdu.exception_response(apdu.STATE_SERVICE_UNKNOWN, apdu.SERVICE_NOT_SUPPORTED)
-        if isinstance(asked, apdu.GetNext):
-            return self._next_block(asked)
-        self._pending = b""
-        if isinstance(asked, apdu.GetRequest):
-            return self._got(plain[2], plain[3:12], self._answered(asked.target))
-        if isinstance(asked, apdu.GetList):
-            return self._got_list(asked)
-        origin = Origin(self._sap, self._counter, frame)
-        if isinstance(asked, apdu.SetRequest):
-            result = self._answers.write(plain[3:12], asked.value, self._device, origin)
-            self.state = sending(self.state, _RESPONSE)
-            return apdu.set_response(asked.invoke, result)
-        result = self._answers.act(plain[3:12], asked.parameter, self._device, origin)
-        self.state = sending(self.state, _RESPONSE)
-        return apdu.action_response(asked.invoke, result)
-
-    def _answered(self, target: apdu.Target) -> apdu.Answer:
-        key = target.class_id.to_bytes(2, "big") + target.obis + bytes((target.number,))
-        if target.selection is None:
-            return self._answers.read(key, self._device, self._sap)
-        return self._answers.select(key, target.selection, self._device, self._sap)
-
-    def _got(self, invoke: int, target: bytes, answer: apdu.Answer) -> bytes:
-        if isinstance(answer, int):
-            self.state = sending(self.state, _RESPONSE)
-            return apdu.get_response(invoke & 0x0F, answer)
-        if self._quirks.lenient_duplicate and target[1] in _DUPLICATED_CLASSES and target[8] == 2:
-            answer += answer
-        if len(answer) + _OVERHEAD <= self._reply_limit:
-            self.state = sending(self.state, _RESPONSE)
-            return bytes((apdu.GET_RESPONSE, apdu.NORMAL, apdu.CONFIRMED_HIGH | invoke & 0x0F, 0)) + answer
-        self._pending, self._block = answer, 0
-        return self._send_block(invoke & 0x0F)
-
-    def _got_list(self, asked: apdu.GetList) -> bytes:
-        answers = [self._answered(target) for target in asked.targets]
-        body = apdu.encode_answers(answers)
-        if len(body) + _OVERHEAD <= self._reply_limit:
-            self.state = sending(self.state, _RESPONSE)
-            return apdu.get_response_list(asked.invoke, answers)
-        self._pending, self._block = body, 0
-        return self._send_block(asked.invoke)
-
-    def _next_block(self, asked: apdu.GetNext) -> bytes:
-        if self._block and self._pending and asked.block == self._block:
-            return self._send_block(asked.invoke)
-        result = apdu.DATA_BLOCK_NUMBER_INVALID if self._pending else apdu.NO_LONG_GET_IN_PROGRESS
-        self._pending = b""
-        self.state = sending(self.state, _RESPONSE)
-        return apdu.get_response_block(asked.invoke, last=True, number=asked.block, raw=result)
-
-    def _send_block(self, invoke: int) -> bytes:
-        if not self._conformance & _BLOCK_GET:
-            self._pending = b""
-            self.state = sending(self.state, _RESPONSE)
-            return apdu.get_response(invoke, apdu.OTHER_REASON)
-        size = self._reply_limit - _OVERHEAD - _BLOCK_HEAD
-        raw, self._pending = self._pending[:size], self._pending[size:]
-        last = not self._pending
-        self._block += 1
-        self.state = sending(self.state, _RESPONSE if last else Step.BLOCK)
-        return apdu.get_response_block(invoke, last=last, number=self._block, raw=raw)
+        if len(plain) > limit:
+            self.state = sending(receiving(state, Step.REQUEST, plain[0]), Step.EXCEPTION)
+            return apdu.exception_response(apdu.STATE_SERVICE_NOT_ALLOWED, apdu.SERVICE_PDU_TOO_LONG)
+        return self._answer(plain, frame)

@@ -62,6 +62,10 @@ class Link:
         """How many frames came with a wrong check sequence."""
         return self._deframer.damaged
 
+    def address(self, source: int, destination: int) -> bytes:
+        """Nothing: a link frames by itself."""
+        return b""
+
     def outgoing(self) -> bytes:
         """What the link has to say now; empty for nothing.  Given once."""
         out = b"".join(self._out)

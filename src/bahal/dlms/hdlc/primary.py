@@ -34,7 +34,7 @@ class HdlcClient(Link):
     :param limit: longest APDU taken, in bytes.
     """
 
-    __slots__ = ("_address_size", "_awaiting", "_kept", "_physical", "_repeats", "_saps", "_turn", "phase")
+    __slots__ = ("_address_size", "_kept", "_physical", "_repeats", "_saps", "_turn", "phase")
 
     def __init__(
         self,
@@ -51,7 +51,6 @@ class HdlcClient(Link):
         self._kept = b""
         self._repeats = 0
         self._turn = False
-        self._awaiting = False
         self.phase = Phase.DISCONNECTED
 
     @property
@@ -70,7 +69,6 @@ class HdlcClient(Link):
         self._repeats = 0
         if self.phase is Phase.CONNECTED:
             self._cut(apdu)
-            self._awaiting = True
             if self._turn:
                 self._go_on()
         else:
@@ -91,12 +89,18 @@ class HdlcClient(Link):
         self._ask()
         return self.outgoing()
 
+    def poll(self) -> bytes:
+        """Give the turn back to a meter that has more to say."""
+        if self.phase is Phase.CONNECTED and self._turn:
+            self._go_on()
+        return self.outgoing()
+
     def repeat(self) -> bytes:
         """What to write after silence: the same SNRM, DISC or I frames again, or a poll for the answer that is due.
 
         :raises LinkLost: nothing valid came in answer to ``REPEATS_AT_MOST`` repetitions.
         """
-        if self.phase is Phase.DISCONNECTED or (self.phase is Phase.CONNECTED and not self._awaiting):
+        if self.phase is Phase.DISCONNECTED:
             return b""
         self._repeats += 1
         if self._repeats > REPEATS_AT_MOST:
@@ -172,7 +176,6 @@ class HdlcClient(Link):
         self.phase = Phase.CONNECTED
         self._cut(self._kept)
         self._kept = b""
-        self._awaiting = True
         self._go_on()
 
     def _take_connected(self, found: Frame) -> bytes:
@@ -186,8 +189,6 @@ class HdlcClient(Link):
             self._peer_busy = False
             missed = found.sent != self._received
             apdu = self._accept(found)
-            if apdu:
-                self._awaiting = False
         elif found.control & 0x0F in SUPERVISORY:
             if not self._acknowledge(found.awaited):
                 return b""
@@ -204,7 +205,7 @@ class HdlcClient(Link):
     def _is_more_due(self, missed: bool) -> bool:
         """Whether to speak again at once.  A meter that only says RR to a whole request, or RNR, needs time: the
         caller's silence polls it."""
-        if missed and self._awaiting:
+        if missed:
             self._stalls += 1
             if self._stalls > STALLS_AT_MOST:
                 raise LinkLost(self._stalls)

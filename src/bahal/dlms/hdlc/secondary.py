@@ -58,7 +58,7 @@ class HdlcServer(Link):
         self._cut(apdu)
         return b""
 
-    def notify(self, apdu: bytes) -> bytes:
+    def notify(self, source: int, destination: int, apdu: bytes) -> bytes:
         """A UI frame that nobody polled for, such as one with an event notification.
 
         :raises RequestTooLong: longer than one frame.
@@ -67,6 +67,10 @@ class HdlcServer(Link):
         if len(info) > self.parameters.transmit:
             raise RequestTooLong(len(info), self.parameters.transmit)
         return frame(self._other, self._own, UI, info, poll=False)
+
+    def poll(self) -> bytes:
+        """Nothing: the client polls."""
+        return b""
 
     def repeat(self) -> bytes:
         """Nothing: the client repeats."""

@@ -21,12 +21,16 @@ SERVER_MAX_PDU: Final = 1024
 
 SERVER_CONFORMANCE: Final = acse.conformance(
     "general_protection",
+    "general_block_transfer",
     "block_get",
+    "block_set",
+    "block_action",
     "multiple_references",
     "data_notification",
     "get",
     "set",
     "selective_access",
+    "event_notification",
     "action",
 )
 
@@ -104,8 +108,8 @@ class Device(Protocol):
         """Take a value of the right type; returns a data-access-result."""
         ...
 
-    def act(self, name: str, method: int, parameter: axdr.Value, origin: Origin) -> int:
-        """Do what a method asks; returns an action-result."""
+    def act(self, name: str, method: int, parameter: axdr.Value, origin: Origin) -> int | apdu.Acted:
+        """Do what a method asks; returns an action-result, alone or with what the method returns."""
         ...
 
 
@@ -186,12 +190,13 @@ class Answers:
             return apdu.TYPE_UNMATCHED
         return device.write(found.name, number, axdr.decode(value), origin)
 
-    def act(self, target: bytes, parameter: bytes | None, device: Device, origin: Origin) -> int:
-        """ACTION; `parameter` is raw A-XDR. Returns an action-result."""
+    def act(self, target: bytes, parameter: bytes | None, device: Device, origin: Origin) -> apdu.Acted:
+        """ACTION; `parameter` is raw A-XDR. Returns an action-result and what the method returns."""
         found = self.model.find(target[0] << 8 | target[1], target[2:8])
         if found is None or not found.may_act(target[8], origin.sap):
-            return self._refusal(target, origin.sap)
-        return device.act(found.name, target[8], None if parameter is None else axdr.decode(parameter), origin)
+            return apdu.Acted(self._refusal(target, origin.sap))
+        done = device.act(found.name, target[8], None if parameter is None else axdr.decode(parameter), origin)
+        return apdu.Acted(done) if isinstance(done, int) else done
 
     def _refusal(self, target: bytes, sap: int) -> int:
         """Why nothing is answered; what a client may not see at all is undefined to it."""

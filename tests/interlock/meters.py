@@ -57,6 +57,7 @@ class Meters:
         self.faults: dict[str, list[Fault]] = {}
         self.calls: list[str] = []
         self.circle: StubbornCircle
+        self._links: _FaultyLinks | None = None
 
     def hold(self, rows: Iterable[RosterRow], *, delay: float = 0.0) -> None:
         """Be these meters, all relays closed."""
@@ -71,6 +72,11 @@ class Meters:
     def close(self) -> None:
         """Give the port back."""
         self._socket.close()
+
+    def hang_up(self) -> None:
+        """Every meter ends its connections now."""
+        if self._links is not None:
+            self._links.close_all()
 
     def row(self, serial: str) -> int:
         """A meter's row in the circle."""
@@ -88,7 +94,7 @@ class Meters:
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
         """Listen while the block runs."""
-        links = _FaultyLinks(self.circle, idle_deadline=60.0)
+        links = self._links = _FaultyLinks(self.circle, idle_deadline=60.0)
         links.meters = self
         if self._socket.fileno() < 0:
             self._socket = _bound(self.port)

@@ -7,8 +7,10 @@ meter's own log says is the judge.
 import asyncio
 from collections.abc import Callable
 
+import pytest
 import uvloop
 
+from bahal.interlock import session
 from tests.interlock import facts
 from tests.interlock.world import World, until, waits_for_a_lock
 
@@ -137,6 +139,42 @@ def test_a_hold_placed_at_the_last_moment_refuses(world: World) -> None:
 
     uvloop.run(scenario())
     assert world.meters.closed(world.serials[0])
+
+
+def test_a_commit_that_took_too_long_is_not_followed_by_bytes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        monkeypatch.setattr(session, "WRITE_WITHIN_S", -1.0)
+        facts.propose(world.app, world.keys, count=1)
+        async with world.interlock():
+            await until(lambda: world.orders()[world.serials[0]] == ("unknown", "late_to_write"))
+            assert world.meters.closed(world.serials[0])
+            assert world.one("SELECT sends FROM supply_order") == 0
+            monkeypatch.undo()
+            await until(lambda: world.counts() == {"confirmed": 1})
+
+    uvloop.run(scenario())
+    assert world.meters.movements(world.serials[0]) == ["off"]
+    assert world.one("SELECT sends FROM supply_order") == 1
+
+
+def test_a_link_lost_while_the_payment_has_the_fence_is_dialled_again(world: World) -> None:
+    officer = world.another(autocommit=False)
+
+    async def scenario() -> None:
+        facts.propose(world.app, world.keys, count=1)
+        take_fence(officer)
+        async with world.interlock():
+            await until(lambda: waits_for_a_lock(world.owner, "interlock"))
+            world.meters.hang_up()
+            await asyncio.sleep(0.1)
+            officer.rollback()
+            await until(lambda: world.counts() == {"confirmed": 1})
+
+    uvloop.run(scenario())
+    assert world.meters.calls.count(world.serials[0]) == 2
+    assert world.meters.movements(world.serials[0]) == ["off"]
+    assert world.one("SELECT count(*) FROM interlock_sending") == 2
+    assert world.one("SELECT sends FROM supply_order") == 1
 
 
 def test_a_payment_for_one_does_not_delay_the_others_for_ever(make_world: Callable[..., World]) -> None:

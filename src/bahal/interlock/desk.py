@@ -77,7 +77,7 @@ class InterlockDesk:
             database=database, worker=worker, clock=clock, ringer=ringer, written=self._results_written
         )
         self._deadman = DeadMan()
-        self._stop_asked = False
+        self._stop_asked = self._stop_thrown = False
         self.results_seen: Callable[[], object] = lambda: None
         """Called after results of cuts were written: a canary may have come to its end."""
         self._wake = asyncio.Event()
@@ -248,15 +248,21 @@ class InterlockDesk:
             self._wake.set()
 
     async def mind_switch(self) -> None:
-        """Throw the switch that the dead-man asked for.
+        """Throw the switch that the dead-man asked for, once; when two people have armed it again, count anew.
 
         :raises psycopg.Error: the database failed; nothing is claimed meanwhile, and the next call tries again.
         """
-        if self._stop_asked:
+        if self._stop_asked and not self._stop_thrown:
             await self._database.rows(
                 "UPDATE interlock_switch SET stopped_at = clock_timestamp(), stopped_by = %s, stopped_why = %s"
                 " WHERE stopped_at IS NULL",
                 (self._worker, "wrong_read_backs"),
             )
+            self._stop_thrown = True
         ((stopped,),) = await self._database.rows("SELECT count(*) FROM interlock_switch WHERE stopped_at IS NOT NULL")
         self._metrics.stopped.set(stopped)
+        if self._stop_thrown and not stopped:
+            self._log.warning("dead_man_armed_again")
+            self._deadman = DeadMan()
+            self._stop_asked = self._stop_thrown = False
+            self.cuts_opened()

@@ -136,6 +136,11 @@ class RelaySession(Session):
         self._mode: int | None = None
         self._counter: int | None = None
 
+    @property
+    def meter(self) -> str:
+        """The serial of the order's meter."""
+        return self.claim.meter
+
     # --- what the meter says -----------------------------------------------------------------------------------------
 
     def heard(self, event: Event) -> None:

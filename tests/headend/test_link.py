@@ -45,6 +45,10 @@ class Probe(Session):
         self.failures = 0
         self.events: list[Event] = []
 
+    @property
+    def meter(self) -> str:
+        return "CG1"
+
     def heard(self, event: Event) -> None:
         self.events.append(event)
 

@@ -22,6 +22,21 @@ COLUMNS = (
     "meter", "make", "system_title", "host", "port", "cell", "phase", "connection",
     "mr_lls", "mr_ek", "us_ek", "us_ak", "us_hls", "push_ek",
 )  # fmt: skip
+KEYS = ("mr_ek", "us_ek", "us_ak", "us_hls", "push_ek")
+
+
+def sealed_of(database: Database, room: str, key: X25519PrivateKey, meter: str) -> dict[str, str]:
+    """What a room finds when it opens a meter's keys."""
+    with database.connect("owner") as owner:
+        found = owner.execute(
+            f"SELECT m.import::text, m.sealed, i.ephemeral_public FROM {room}_meter m"  # noqa: S608
+            f" JOIN {room}_import i ON i.id = m.import WHERE meter = %s",
+            (meter,),
+        ).fetchone()
+    assert found is not None
+    import_id, sealed, ephemeral = found
+    opened: dict[str, str] = json.loads(Opener(key, lambda _: bytes(ephemeral)).open(import_id, meter, sealed))  # type: ignore[arg-type]
+    return opened
 
 
 def row(nth: int, **changed: str) -> dict[str, str]:
@@ -35,7 +50,7 @@ def row(nth: int, **changed: str) -> dict[str, str]:
         "phase": "1",
         "connection": str(town.number(nth)),
         "mr_lls": "61" * 8,
-        **dict.fromkeys(("mr_ek", "us_ek", "us_ak", "us_hls", "push_ek"), f"{nth:032x}"),
+        **{name: f"{at:02x}{nth:030x}" for at, name in enumerate(KEYS)},
     }
     return {**given, **changed}
 
@@ -76,27 +91,23 @@ def test_good_rows_load_and_their_keys_are_sealed_to_the_right_room(database: Da
         town.number(1),
         "arpa",
     )
-    with database.connect("owner") as owner:
-        interlock = owner.execute(
-            "SELECT m.import::text, m.sealed, i.ephemeral_public FROM interlock_meter m"
-            " JOIN interlock_import i ON i.id = m.import WHERE meter = 'X001'"
-        ).fetchone()
-        headend = owner.execute(
-            "SELECT m.import::text, m.sealed, i.ephemeral_public FROM headend_meter m"
-            " JOIN headend_import i ON i.id = m.import WHERE meter = 'X001'"
-        ).fetchone()
-    assert interlock is not None
-    assert headend is not None
-    for stored, key, names in (
-        (interlock, INTERLOCK, {"us_ek", "us_ak", "us_hls"}),
-        (headend, HEADEND, {"mr_lls", "mr_ek", "push_ek"}),
+    given = row(1)
+    for room, key, names in (
+        ("interlock", INTERLOCK, ("us_ek", "us_ak", "us_hls")),
+        ("headend", HEADEND, ("mr_lls", "mr_ek", "push_ek")),
     ):
-        import_id, sealed, ephemeral = stored
-        opened = json.loads(
-            Opener(key, lambda _, ephemeral=ephemeral: bytes(ephemeral)).open(import_id, "X001", sealed)
-        )  # type: ignore[arg-type, misc]
-        assert opened.keys() == names
-        assert f"{1:032x}" in opened.values()
+        assert sealed_of(database, room, key, "X001") == {name: given[name] for name in names}
+
+
+def test_a_key_shared_with_the_setting_client_is_the_interlocks_alone(database: Database) -> None:
+    unmetered(database, 1)
+    shared = row(0)["us_ek"]
+    assert load(row(0, mr_ek=shared)).loaded == 1
+    opened = sealed_of(database, "headend", HEADEND, "X000")
+    assert opened["mr_ek"] == ""
+    assert shared not in opened.values()
+    assert opened["push_ek"] == row(0)["push_ek"]
+    assert sealed_of(database, "interlock", INTERLOCK, "X000")["us_ek"] == shared
 
 
 BAD: list[tuple[dict[str, str], str]] = [

@@ -18,6 +18,8 @@ import socket
 from abc import ABC, abstractmethod
 from typing import Final, cast
 
+import structlog
+
 from bahal.dlms.association.client import ClientAssociation
 from bahal.dlms.association.events import Event, Notification
 from bahal.dlms.association.states import State
@@ -31,6 +33,9 @@ NOTIFICATION_LIMIT: Final = 16
 LINK_ERRORS: Final = frozenset(
     ("unreachable", "connect_timeout", "reply_timeout", "session_timeout", "connection_lost", "flooded")
 )
+
+ALARMING: Final = frozenset(("bad_tag", "hls_failed", "replayed_counter", "weak_protection", "wrong_system_title"))
+"""Errors that are no weather: somebody else's key or title, or frames that were used before. Each is an alarm."""
 
 
 class Links:
@@ -49,11 +54,17 @@ class Links:
         self.connect_s = connect_s
         self.deadlines = Deadlines(loop)
         self.open: set[Session] = set()
+        self._log = structlog.get_logger().bind(part="links")
 
     def abort_all(self, name: str) -> None:
         """End every session now, each with this name."""
         for session in list(self.open):
             session.break_off(name)
+
+    def alarm(self, meter: str, name: str, error: Exception | None) -> None:
+        """A meter, or whoever answers at its address, could not be who it says: for a person to look into."""
+        self.metrics.alarms.labels(name).inc()
+        self._log.error("alarm", meter=meter, reason=name, why=str(error or ""))
 
 
 class Session(asyncio.Protocol, ABC):
@@ -93,6 +104,11 @@ class Session(asyncio.Protocol, ABC):
         self.started = 0.0
 
     # --- for the subclass --------------------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def meter(self) -> str:
+        """The serial of the meter that is called."""
 
     @abstractmethod
     def heard(self, event: Event) -> None:
@@ -154,6 +170,8 @@ class Session(asyncio.Protocol, ABC):
             return
         if not self._releasing:
             self._links.metrics.errors.labels(name).inc()
+            if name in ALARMING:
+                self._links.alarm(self.meter, name, error)
             self._releasing = True
             self.failed(name, error)
         self._close(abort=True)

@@ -17,6 +17,12 @@ class LinkMetrics:
         self.errors = Counter(
             "bahal_link_errors_total", "Errors on links with meters, by name", ["error"], registry=registry
         )
+        self.alarms = Counter(
+            "bahal_link_alarms_total",
+            "Meters that could not be who they say, by the error that showed it",
+            ["error"],
+            registry=registry,
+        )
         self.open = Gauge("bahal_sessions_open", "Sessions with meters open now", registry=registry)
         self.waiting = Gauge("bahal_sessions_waiting", "Sessions claimed and waiting for room", registry=registry)
         self.seconds = Histogram(

@@ -3,7 +3,7 @@
 A push is a DataNotification under general-glo-ciphering (wPort 1 to 64). Its sender is looked up by the system title it
 claims, opened with that meter's push key, decoded, and stored once: its counter must be above the highest one stored
 (the database decides). Anything else closes that connection with a name that is counted, and nothing more: malformed,
-oversized, unexpected, weak_protection, unknown_sender, wrong_key, replayed, idle, too_many, flooded.
+oversized, unexpected, weak_protection, unknown_sender, wrong_key, key_shared, replayed, idle, too_many, flooded.
 
 IS 15959 encrypts pushes and does not authenticate them (security control 0x20): a wrong key shows as content that is no
 notification. What a push claims is therefore an alarm to look into, never a proof.
@@ -227,10 +227,12 @@ class Pushes:
             found = meter, self._keys.open(import_id, meter, sealed).push
         except SealBroken as broken:
             raise PushRefused("seal_broken") from broken
-        self._senders[title] = found
+        if found[1] is None:
+            raise PushRefused("key_shared")
+        self._senders[title] = kept = found[0], found[1]
         if len(self._senders) > SENDERS_KEPT:
             self._senders.popitem(last=False)
-        return found
+        return kept
 
 
 class DialIn(asyncio.Protocol):

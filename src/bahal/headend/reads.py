@@ -73,16 +73,31 @@ class Answer(NamedTuple):
 
 
 class ReadingKeys:
-    """The keys of clients 32 and 64 of one meter, ready for use. They encrypt only: there is no authentication key."""
+    """The keys of clients 32 and 64 of one meter, ready for use. They encrypt only: there is no authentication key.
+
+    `reading` and `push` are None where the meter shares that key with its setting client: then it is the interlock's.
+    """
 
     __slots__ = ("password", "push", "reading")
 
     def __init__(self, fields: dict[str, str]) -> None:
         """From the sealed fields mr_ek, mr_lls and push_ek in hexadecimal."""
         none = bytes(security.KEY_LENGTH)
-        self.reading = Cipher(bytes.fromhex(fields["mr_ek"]), none)
+        reading, push = bytes.fromhex(fields["mr_ek"]), bytes.fromhex(fields["push_ek"])
         self.password = bytes.fromhex(fields["mr_lls"])
-        self.push = Cipher(bytes.fromhex(fields["push_ek"]), none)
+        self.reading = Cipher(reading, none) if reading and self.password else None
+        self.push = Cipher(push, none) if push else None
+
+
+class KeyShared(Exception):
+    """The meter shares its reading key with its setting client, so it is the interlock's alone.
+
+    Attributes: `meter`.
+    """
+
+    def __init__(self, meter: str) -> None:
+        super().__init__(f"the reading key of {meter} is also its setting key")
+        self.meter = meter
 
 
 def obis_of(text: str) -> bytes:
@@ -102,6 +117,9 @@ class ReadSession(Session):
     __slots__ = ("_obis", "_reads", "read")
 
     def __init__(self, *, links: Links, reads: Reads, read: Read, keys: ReadingKeys, title: bytes, block: int) -> None:
+        """:raises KeyShared: the reading client's key is not ours."""
+        if keys.reading is None:
+            raise KeyShared(read.meter)
         super().__init__(links)
         self.read = read
         self._reads = reads
@@ -118,6 +136,11 @@ class ReadSession(Session):
             counter_end=read.counter + block,
             quirks=quirks_of(read.make),
         )
+
+    @property
+    def meter(self) -> str:
+        """The serial of the meter that is read."""
+        return self.read.meter
 
     def heard(self, event: Event) -> None:
         """Opened: ask. Answered: done."""
@@ -230,6 +253,9 @@ class Reads:
             )
         except SealBroken:
             self.answered(read, None, "seal_broken", 0.0)
+            return False
+        except KeyShared:
+            self.answered(read, None, "key_shared", 0.0)
             return False
         except ValueError:
             self.answered(read, None, "register_unknown", 0.0)

@@ -4,7 +4,7 @@ the head-end. Nothing of this process can open them again, and neither room gets
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -55,7 +55,8 @@ def import_meters(
     """Import the meters of a CSV file, given as its lines; what was loaded and, by line, what was refused and why.
 
     A meter without the column `connection` must have been put on its connection before. One bad row does not stop the
-    rest; a repeated file loads nothing twice.
+    rest; a repeated file loads nothing twice. Where a make shares a key of its setting client with another client, the
+    interlock alone gets it: the head-end then cannot use that client.
 
     :raises MeterFileMalformed: the first line lacks columns; nothing was loaded.
     """
@@ -187,10 +188,11 @@ def _store(
         (
             (row.meter, row.make, row.system_title, row.host, row.port, row.cell, import_id, sealed)
             for row, _, _ in placed
-            for sealed in [_sealed(headend, row, _HEADEND_KEYS)]
+            for sealed in [_sealed(headend, row, _HEADEND_KEYS, withheld={row.keys[name] for name in _INTERLOCK_KEYS})]
         ),
     )
 
 
-def _sealed(sealer: Sealer, row: MeterRow, names: tuple[str, ...]) -> bytes:
-    return sealer.seal(row.meter, json.dumps({name: row.keys[name] for name in names}).encode())
+def _sealed(sealer: Sealer, row: MeterRow, names: tuple[str, ...], withheld: Collection[str] = ()) -> bytes:
+    keys = {name: "" if row.keys[name] in withheld else row.keys[name] for name in names}
+    return sealer.seal(row.meter, json.dumps(keys).encode())

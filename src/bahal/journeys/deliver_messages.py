@@ -52,8 +52,7 @@ def _settled(reminders: Sequence[notices.Claimed], business_at: datetime) -> set
         return set()
     rows = many(
         "SELECT g.id FROM unnest(%s::bigint[], %s::bigint[]) AS g (id, connection)"
-        " WHERE (SELECT coalesce(sum(p.paise), 0) FROM ledger_posting p WHERE p.account = 'receivable'"
-        " AND p.connection = g.connection) <= %s",
+        " WHERE coalesce((SELECT b.due_paise FROM ledger_balance b WHERE b.connection = g.connection), 0) <= %s",
         [each.id for each in reminders],
         [each.connection for each in reminders],
         policy_at(business_at=business_at).minimum_paise,

@@ -86,8 +86,8 @@ def _queue(owing: Sequence[_Owing], day: date, at: datetime) -> list[int]:
         " SELECT g.connection, 'reminder', 'sms', g.phone, g.template, g.text, %s, %s, 0, 'queued'"
         " FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[])"
         " AS g (connection, due_paise, phone, template, text)"
-        " WHERE g.due_paise = (SELECT sum(p.paise) FROM ledger_posting p WHERE p.account = 'receivable'"
-        " AND p.connection = g.connection) ON CONFLICT DO NOTHING RETURNING connection",
+        " WHERE g.due_paise = (SELECT b.due_paise FROM ledger_balance b WHERE b.connection = g.connection)"
+        " ON CONFLICT DO NOTHING RETURNING connection",
         day,
         at,
         *columns(rows),

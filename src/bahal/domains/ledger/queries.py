@@ -17,7 +17,7 @@ def balance(*, connection: int) -> Balance:
     """The balance of one connection, derived from its postings."""
     row = one(
         "SELECT (SELECT coalesce(sum(paise), 0)::bigint FROM ledger_posting"
-        " WHERE account = 'receivable' AND connection = %s),"
+        " WHERE account IN ('receivable', 'surcharge', 'expenses') AND connection = %s),"
         " (SELECT -coalesce(sum(paise), 0)::bigint FROM ledger_posting WHERE account = 'advance' AND connection = %s)",
         connection,
         connection,

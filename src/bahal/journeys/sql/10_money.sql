@@ -46,4 +46,4 @@ CREATE TRIGGER joins AFTER INSERT ON ledger_posting REFERENCING NEW TABLE AS add
 -- What a connection owes now: positive paise are dues.
 CREATE VIEW ledger_balance AS
     SELECT connection, sum(paise)::bigint AS due_paise
-    FROM ledger_posting WHERE account = 'receivable' GROUP BY connection;
+    FROM ledger_posting WHERE account IN ('receivable', 'surcharge', 'expenses') GROUP BY connection;

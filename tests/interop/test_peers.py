@@ -63,7 +63,7 @@ class Circle(NamedTuple):
 @pytest.fixture(scope="module")
 def circle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Circle]:
     folder: Path = tmp_path_factory.mktemp("interop")
-    rows = roster(folder)
+    rows = roster(folder, count=40)
     with Fleet(folder) as fleet:
         yield Circle(fleet, rows)
 

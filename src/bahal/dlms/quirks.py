@@ -11,28 +11,37 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Quirks:
     """Settings of one make.
 
-    * ``challenge_length``: bytes of CtoS; 16 because one make breaks at 32.
+    * ``challenge_length``: bytes of CtoS that we send, and of StoC that such a meter sends.
+    * ``challenge_limit``: the longest CtoS that such a meter stands; one make breaks at 32.
     * ``hls_mechanism``: 5 (GMAC), or 2 (AES-128-ECB) where the make's profile says so.
     * ``lenient_duplicate``: the make sends a GET's value twice; the second copy is dropped and counted.
     * ``rlrq_allowed``: False where an RLRQ upsets the meter: the connection is just closed.
     * ``bare_release``: RLRQ without the ciphered InitiateRequest.
     * ``general_ciphering``: wrap services in general-glo-ciphering instead of glo-*.
+    * ``dedicated_proof``: such a meter answers HLS pass 3 under the dedicated key where one was agreed.
+    * ``release_answer``: what such a meter makes of an RLRQ: an ``rlre``, an ``exception`` or something ``malformed``.
+    * ``shared_keys``: one encryption key, and so one invocation counter, for reading and setting clients.
     * ``block_window``: propose general block transfer and take so many blocks in a row (1 to 63); 0: do not propose it.
     """
 
     make: str = "standard"
     challenge_length: int = 16
+    challenge_limit: int = 64
     hls_mechanism: int = 5
     lenient_duplicate: bool = False
     rlrq_allowed: bool = True
     bare_release: bool = False
     general_ciphering: bool = False
+    dedicated_proof: bool = False
+    release_answer: Literal["rlre", "exception", "malformed"] = "rlre"
+    shared_keys: bool = False
     block_window: int = 0
 
 

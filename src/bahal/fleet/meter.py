@@ -161,14 +161,18 @@ class SimulatedMeter:
 
     def next_counter(self, sap: int) -> int:
         """The counter that `take_counter` would give, without taking it."""
-        return self._columns.counters[sap][self.row]
+        return self._columns.counters[self._counter_of(sap)][self.row]
+
+    def _counter_of(self, sap: int) -> int:
+        """Whose counter stands for this client: two clients with one key must never use one counter twice."""
+        return SETTING_SAP if sap == READING_SAP and self.quirks.shared_keys else sap
 
     def take_counter(self, sap: int) -> int:
         """The meter's own next counter under that key.
 
         :raises CounterExhausted: 2^32 of them are used; the key must be changed.
         """
-        counters = self._columns.counters[sap]
+        counters = self._columns.counters[self._counter_of(sap)]
         counter = counters[self.row]
         if counter >= COUNTER_LIMIT - 1:
             raise CounterExhausted(COUNTER_LIMIT - 1)

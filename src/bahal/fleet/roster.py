@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bahal.dlms.quirks import quirks_of
+
 COLUMNS: Final = (
     "meter",
     "make",
@@ -165,6 +167,8 @@ def invent(
         digest = hashlib.sha256(f"{seed}:{serial}".encode()).digest()
         make, flag = registry[digest[0] % len(registry)]
         keys = {name: hashlib.sha256(f"{seed}:{serial}:{name}".encode()).hexdigest()[:32] for name in _KEYS}
+        if quirks_of(make).shared_keys:
+            keys["mr_ek"] = keys["us_ek"]
         yield {
             "meter": serial,
             "make": make,

@@ -47,9 +47,7 @@ from bahal.dlms.objects.serving import (
 from bahal.dlms.security import Cipher
 
 REFUSALS_AT_MOST: Final = 3
-CHALLENGE_LENGTH: Final = 16
 _SHORTEST_CHALLENGE: Final = 8
-_LONGEST_CHALLENGE: Final = 64
 
 # What ciphering adds to a plain APDU at most.
 _OVERHEAD: Final = 32
@@ -178,6 +176,8 @@ class ServerAssociation(Answering):
             raise MalformedApdu("ciphered APDU holds another kind than its tag says")
         if (inner is None) is not self._general_ciphering:
             self._limit_replies(self._reply_limit, general=inner is None)
+        if self.state is _PENDING and self._quirks.dedicated_proof and self._dedicated is not None:
+            cipher, answer_tags = self._dedicated, security.DED
         reply = self._serve(plain, frame, limit)
         if reply[0] == apdu.EXCEPTION_RESPONSE:
             return reply
@@ -335,11 +335,8 @@ class ServerAssociation(Answering):
                 initiate=response,
             )
         self._client_challenge = asked.authentication
-        length = self._quirks.challenge_length
-        self._challenge = self._random(length)
-        # A make with short challenges breaks on longer ones; any other takes what the Green Book allows.
-        longest = length if length < CHALLENGE_LENGTH else _LONGEST_CHALLENGE
-        fits = _SHORTEST_CHALLENGE <= len(self._client_challenge) <= longest
+        self._challenge = self._random(self._quirks.challenge_length)
+        fits = _SHORTEST_CHALLENGE <= len(self._client_challenge) <= self._quirks.challenge_limit
         if not fits or self._client_challenge == self._challenge:
             return self._reject(context, acse.DIAGNOSTIC_AUTHENTICATION_FAILED)
         self.state = sending(self.state, Step.AARE_CHALLENGE)
@@ -399,6 +396,10 @@ class ServerAssociation(Answering):
         """RLRQ to RLRE; a new association may follow on the same connection."""
         if not self._quirks.rlrq_allowed:
             raise UnexpectedApdu(frame[0], "release upsets this make")
+        if self._quirks.release_answer == "exception":
+            return apdu.exception_response(apdu.STATE_SERVICE_UNKNOWN, apdu.SERVICE_NOT_SUPPORTED)
+        if self._quirks.release_answer == "malformed":
+            return bytes((acse.RLRE,))
         asked = acse.parse_release(frame, acse.RLRQ)
         self.state = receiving(self.state, Step.RLRQ, frame[0])
         initiate = b""

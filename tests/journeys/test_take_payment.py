@@ -1,5 +1,6 @@
 """Money in: booked once, acknowledged, and followed by light."""
 
+import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -49,6 +50,12 @@ def test_what_is_over_the_dues_is_an_advance(database: Database) -> None:
     first = town.found(connections=1, reminded=False).connections[0]
     taken = pay(first, town.DUE + 12_345)
     assert taken.order is None
+    bills = [row[0] for row in many("SELECT id FROM billing_bill WHERE connection = %s ORDER BY id", first)]
+    assert json.loads(value("SELECT allocation FROM payments_payment WHERE receipt = %s", taken.receipt)) == [
+        ["receivable", bills[0], town.DUE // 2],
+        ["receivable", bills[1], town.DUE // 2],
+        ["advance", None, 12_345],
+    ]
     assert sums(first) == {"cash": town.DUE + 12_345, "receivable": -town.DUE, "advance": -12_345}
     assert balance(connection=first) == (0, 12_345)
     assert value("SELECT sum(paise) FROM ledger_posting") == 0

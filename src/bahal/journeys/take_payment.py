@@ -4,6 +4,7 @@ One transaction. The connection's fence is locked first and raised, so that a cu
 either was marked sent before, and is followed by a restore, or finds the money.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,8 +17,10 @@ from bahal.domains.ledger.queries import Balance, balance
 from bahal.domains.meters.queries import meters_on
 from bahal.domains.notices.operations import NewMessage, queue_messages
 from bahal.domains.notices.templates import template
+from bahal.domains.payments.allocation import REST, Share, allocate
+from bahal.domains.payments.models import HELD_IN
 from bahal.domains.payments.operations import Asked, Drawn, check, draw_receipt, record
-from bahal.domains.payments.queries import Payment
+from bahal.domains.payments.queries import Payment, open_dues
 from bahal.domains.supply.operations import bump, cancel, open_restore
 from bahal.domains.supply.queries import Standing, standing_locked
 from bahal.foundation.audit.operations import Act, record_many
@@ -41,8 +44,9 @@ class Taken:
 def take_payment(*, key: str, connection: int, paise: int, channel: str, actor: str, business_at: datetime) -> Taken:
     """Take a payment of `paise` for a connection, once per `key`: the same request again gets the same answer.
 
-    What is over the dues is kept as an advance. When nothing is due any more, a cut that has not gone out is cancelled,
-    and one that has, or may have, is undone by a restore. A payment never fails because an order stands in its way.
+    It settles what is open in the order of `allocate`, and the rest is kept as an advance. When nothing is due any
+    more, a cut that has not gone out is cancelled, and one that has, or may have, is undone by a restore. A payment
+    never fails because an order stands in its way.
 
     :raises PaymentMalformed: no amount, no such channel, no key.
     :raises KeyReusedWithOtherBody: the key stands for another request.
@@ -58,9 +62,9 @@ def take_payment(*, key: str, connection: int, paise: int, channel: str, actor: 
         if isinstance(drawn, Payment):
             return Taken(drawn.receipt, drawn.acknowledged_at, drawn.order)
         owed = balance(connection=connection)
-        settled = min(max(owed.due_paise, 0), paise)
+        shares = allocate(paise, open_dues(connection=connection))
         cleared = paise >= owed.due_paise
-        acts = [_taken(asked, drawn, owed, settled)]
+        acts = [_taken(asked, drawn, owed, shares)]
         order = None
         if cleared:
             standing = standing_locked(connection=connection)
@@ -78,20 +82,20 @@ def take_payment(*, key: str, connection: int, paise: int, channel: str, actor: 
                 kind="payment",
                 reference=drawn.receipt,
                 lines=[
-                    Line("cash", paise),
-                    Line("receivable", -settled, connection),
-                    Line("advance", settled - paise, connection),
+                    Line(HELD_IN[asked.instrument], paise),
+                    *(Line(share.account, -share.paise, connection, share.bill) for share in shares),
                 ],
                 at=drawn.acknowledged_at,
                 business_at=business_at,
             )
-            record(asked, drawn=drawn, order=order, business_at=business_at)
+            record(asked, drawn=drawn, shares=shares, order=order, business_at=business_at)
         crash_point("payment.before_commit")
     crash_point("payment.after_commit")
     return Taken(drawn.receipt, drawn.acknowledged_at, order)
 
 
-def _taken(asked: Asked, drawn: Drawn, owed: Balance, settled: int) -> Act:
+def _taken(asked: Asked, drawn: Drawn, owed: Balance, shares: Sequence[Share]) -> Act:
+    kept = sum(share.paise for share in shares if share.account == REST)
     return Act(
         "payment.taken",
         f"payment {drawn.receipt}",
@@ -100,8 +104,8 @@ def _taken(asked: Asked, drawn: Drawn, owed: Balance, settled: int) -> Act:
             "paise": asked.paise,
             "channel": asked.channel,
             "receipt": drawn.receipt,
-            "due_paise": owed.due_paise - settled,
-            "advance_paise": owed.advance_paise + asked.paise - settled,
+            "due_paise": owed.due_paise - asked.paise + kept,
+            "advance_paise": owed.advance_paise + kept,
         },
     )
 

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from bahal.domains.payments.allocation import Share
 from bahal.domains.payments.errors import KeyReusedWithOtherBody, PaymentMalformed
 from bahal.domains.payments.models import CHANNELS
 from bahal.domains.payments.queries import Payment, receipt_of
@@ -23,6 +25,11 @@ class Asked(NamedTuple):
     connection: int
     paise: int
     channel: str
+
+    @property
+    def instrument(self) -> str:
+        """By what the money came: cash at the counter, else what the channel is called."""
+        return "cash" if self.channel == "counter" else self.channel
 
     def sha256(self) -> str:
         """The hash of the request without its key."""
@@ -75,14 +82,15 @@ def draw_receipt(asked: Asked, *, business_at: datetime) -> Drawn | Payment:
 
 
 @transaction_required
-def record(asked: Asked, *, drawn: Drawn, order: int | None, business_at: datetime) -> None:
-    """Record a payment under its receipt. The row is the receipt and is never edited.
+def record(asked: Asked, *, drawn: Drawn, shares: Sequence[Share], order: int | None, business_at: datetime) -> None:
+    """Record a payment under its receipt, with what it settled. The row is the receipt and is never edited.
 
     :raises KeyReusedWithOtherBody: another request with this key committed in the meantime.
     """
     written = value(
-        'INSERT INTO payments_payment (id, idempotency_key, body_sha256, connection, paise, channel, receipt, "order",'
-        " acknowledged_at, business_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        "INSERT INTO payments_payment (id, idempotency_key, body_sha256, connection, paise, channel, receipt,"
+        ' instrument, allocation, "order", acknowledged_at, business_at)'
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s)"
         " ON CONFLICT (idempotency_key) DO NOTHING RETURNING id",
         drawn.id,
         asked.key,
@@ -91,6 +99,8 @@ def record(asked: Asked, *, drawn: Drawn, order: int | None, business_at: dateti
         asked.paise,
         asked.channel,
         drawn.receipt,
+        asked.instrument,
+        json.dumps(shares),
         order,
         drawn.acknowledged_at,
         business_at,

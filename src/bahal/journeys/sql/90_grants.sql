@@ -30,6 +30,7 @@ GRANT SELECT (meter, system_title) ON headend_meter TO app;
 GRANT EXECUTE ON FUNCTION authority_facts, authority_verdict, authority_policy, authority_window TO app, reader, interlock;
 -- One person stops; the application may only stop, never re-arm.
 GRANT SELECT ON interlock_switch TO app;
+GRANT EXECUTE ON FUNCTION payment_dues TO app, reader;
 
 GRANT SELECT ON supply_drive, supply_order, interlock_warrant, interlock_line, interlock_cap, interlock_sending,
     interlock_switch, interlock_import TO interlock;

@@ -1,0 +1,1 @@
+"""The payments domain: allocation, receipts, counters."""

@@ -225,6 +225,44 @@ def test_the_terminal_tells_the_same(language, details):
         assert figure in text, figure
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (
+            "en",
+            ("9 orders: 4 verified", "2 with a lineman", "1 will have light when they press the button", "Cut (closed)",
+             "the meter has another key than registered", "Restore", "the relay did not move at two commands",
+             "Relay stuck", "Link lost"),
+        ),
+        (
+            "hi",
+            ("9 आदेश: 4 रिले पढ़कर पक्के", "2 लाइनमैन के पास", "1 की बिजली तब आएगी", "विच्छेदन (निपटा)",
+             "मीटर की चाबी दर्ज चाबी से अलग", "बहाली", "रिले दो आदेशों पर भी नहीं हिली", "रिले अटकी", "संपर्क बीच में टूटा"),
+        ),
+    ],
+)  # fmt: skip
+def test_every_order_that_waits_for_a_lineman_is_named_with_its_cause(language, said):
+    counts = {"verified": 4, "press_button": 1, "field_tasks": 2, "cancelled": 1, "refused": 2, "open": 0}
+    tasks = [
+        {"order": 7, "kind": "cut", "meter": "CG1", "connection": 71, "cause": "key_refused", "open": False},
+        {"order": 9, "kind": "restore", "meter": "CG2", "connection": 72, "cause": "not_moved", "open": True},
+    ]
+    kinds = {"stuck": {"meters": 1, "times": 2}, "lost_link": {"meters": 30, "times": 41}}
+    result = RESULT | {
+        "orders": counts,
+        "tasks": tasks,
+        "not_sent": [{"state": "field_task", "reason": "key_refused", "count": 1}],
+        "faults": {"profile": "field", "by_kind": kinds, "log": "/logs/faults.jsonl"},
+    }
+    out = io.StringIO()
+    show(result, language=language, on=MONDAY, console=Console(file=out, width=300, highlight=False))
+    html = " ".join(read(page(result, language=language, on=MONDAY)).text)
+    for shown in (out.getvalue(), html):
+        for each in (*said, "CG1", "CG2", "71", "72", "41"):
+            assert each in shown
+        assert "key refused" not in shown
+
+
 def test_open_ends_are_named():
     cut = RESULT["cut"] | {"unknown": 3, "field_tasks": 2}
     result = RESULT | {"cut": cut, "not_sent": [{"state": "refused", "reason": "held", "count": 4}]}

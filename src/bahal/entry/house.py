@@ -40,12 +40,16 @@ class SchemaFailed(Refusal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
-    """The simulated outside world of a rehearsal: how many meters, from which seed, how slow each reply (seconds)."""
+    """The simulated outside world of a rehearsal: how many meters, from which seed, how slow each reply (seconds).
+
+    `faults` is a profile of `bahal.fleet.faults`; `lost_links` a share in place of the profile's own.
+    """
 
     meters: int
     seed: int
     reply_delay: float
     faults: str = "none"
+    lost_links: float | None = None
 
 
 class House:
@@ -226,10 +230,11 @@ def roster_path(home: Home) -> Path:
 
 def fleet_command(home: Home, outside: Outside, *, port: int, dial_in: int) -> list[str]:
     """The command that starts the fleet."""
+    lost = [] if outside.lost_links is None else ["--lost-links", str(outside.lost_links)]
     return [
         sys.executable, "-m", "bahal.entry.cli", "fleet",
         "--roster", str(roster_path(home)), "--port", str(port), "--reply-delay", str(outside.reply_delay),
-        "--push-to", f"127.0.0.1:{dial_in}", "--faults", outside.faults,
+        "--push-to", f"127.0.0.1:{dial_in}", "--faults", outside.faults, "--seed", str(outside.seed), *lost,
     ]  # fmt: skip
 
 

@@ -23,6 +23,10 @@ from bahal.shared.clock import move_rehearsal
 from bahal.shared.errors import ENVIRONMENT, Refusal
 from bahal.shared.home import Home, read_json, write_private
 
+CANARY_WRONG_SHARE = 0.02
+FAULTY_CANARY_WRONG_SHARE = 0.12
+"""Where one meter in fifteen has something wrong with it, six of a canary of fifty may end with a lineman."""
+
 
 class InstanceMissing(Refusal):
     """No instance lives in this folder."""
@@ -60,24 +64,28 @@ class Profile:
     transformer_floor: int = 2
     feeder_share: float = 0.05
     feeder_floor: int = 5
-    canary_wrong_share: float = 0.02
+    canary_wrong_share: float = CANARY_WRONG_SHARE
 
     def canonical(self) -> str:
         """The form that two officers sign."""
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
 
     @staticmethod
-    def rehearsal(*, connections: int, defaulters: int) -> Profile:
-        """Caps for one rehearsed Monday: the drive fits, and a second one of its size on the same day does not."""
+    def rehearsal(*, connections: int, defaulters: int, faults: str = "none") -> Profile:
+        """Caps for one rehearsed Monday: the drive fits, and a second one of its size on the same day does not.
+
+        Where meters are to fail, more of the canary may end with a lineman, and the profile's name says so.
+        """
         share = defaulters / max(1, connections)
         return Profile(
-            name=f"rehearsal-{connections}-{defaulters}",
+            name=f"rehearsal-{connections}-{defaulters}" + ("" if faults == "none" else f"-{faults}"),
             drive=max(1000, defaulters),
             circle_hour=max(500, defaulters),
             state_hour=max(2000, defaulters),
             day_floor=max(50, defaulters),
             transformer_floor=max(12, round(15 * min(1.0, share * 6)) + 6),
             feeder_floor=max(40, round(170 * min(1.0, share * 3)) + 20),
+            canary_wrong_share=CANARY_WRONG_SHARE if faults == "none" else FAULTY_CANARY_WRONG_SHARE,
         )
 
 

@@ -122,15 +122,19 @@ class Profile:
     shares: Mapping[Kind, float] = field(default_factory=dict)
 
 
-def _each(share: float) -> Mapping[Kind, float]:
-    return MappingProxyType({kind: share for kind in Kind if kind not in (Kind.LATENCY, Kind.LOST_LINK)})
+def _each(share: float, *, ok_unmoved: float | None = None) -> Mapping[Kind, float]:
+    shares = {kind: share for kind in Kind if kind not in (Kind.LATENCY, Kind.LOST_LINK)}
+    if ok_unmoved is not None:
+        shares[Kind.OK_UNMOVED] = ok_unmoved
+    return MappingProxyType(shares)
 
 
 PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
     {
         "none": Profile(),
-        # One link in twenty, and among eight hundred meters three or so of each kind.
-        "field": Profile(lost_links=0.05, slow_cells=0.1, slowest_s=0.5, shares=_each(0.004)),
+        # One link in twenty, and among eight hundred meters three or so of each kind; of those that say ok and do not
+        # move only two, since the dead-man stops every cut at four wrong read-backs in two hundred.
+        "field": Profile(lost_links=0.05, slow_cells=0.1, slowest_s=0.5, shares=_each(0.004, ok_unmoved=0.0025)),
         # So much that a small circle meets every kind.
         "harsh": Profile(lost_links=0.2, slow_cells=0.5, slowest_s=0.3, shares=_each(0.04)),
     }

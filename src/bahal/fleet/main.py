@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,6 +63,7 @@ def run(
     faults: str = "none",
     seed: int = 1,
     fault_log_path: Path | None = None,
+    lost_links: float | None = None,
 ) -> int:
     """Serve every meter of a roster until SIGTERM or SIGINT; then drain and return 0.
 
@@ -78,6 +80,7 @@ def run(
     :param faults: the name of a profile of `bahal.fleet.faults`.
     :param seed: what the faults are drawn from.
     :param fault_log_path: the log of faults as they happen; None for none.
+    :param lost_links: the share of connections that are lost, in place of the profile's.
     :raises FleetRefused: no such faults, or roster, log, clock or a socket cannot be used.
     """
     _log_to_stderr()
@@ -97,6 +100,8 @@ def run(
         raise FleetRefused(reason="roster", detail=f"{roster_path}: {error.strerror}") from error
     target = _address(push_to) if push_to else None
     profile = PROFILES[faults]
+    if lost_links is not None:
+        profile = replace(profile, lost_links=lost_links)
     behaviour = Behaviour(reply_delay=delay, lost_links=profile.lost_links, seed=seed)
     circle = _circle(columns, clock, log_path, behaviour, push_to or "", fault_log_path)
     if faults != "none":

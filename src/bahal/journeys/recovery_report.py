@@ -19,7 +19,9 @@ def recovery_report(*, drive: int) -> dict[str, Any]:
     """The report of a drive as plain values: rupees integer, seconds of the wall's clock, counts.
 
     `paid` counts payments made for connections of the list since the drive began; `restored` measures from the payer's
-    acknowledgement to the relay read back closed; `still_dark` are confirmed cuts that no restore has undone.
+    acknowledgement to the relay read back closed; `still_dark` are confirmed cuts that no restore has undone. `orders`
+    counts every cut of the drive and every restore that followed by how it ended; `tasks` are those that ended with a
+    lineman, each with its cause.
 
     :raises DriveUnknown: no such drive.
     :raises NoPolicy: no recovery policy was in force.
@@ -41,6 +43,8 @@ def recovery_report(*, drive: int) -> dict[str, Any]:
         "still_dark": _still_dark(found),
         "relay_off": value("SELECT count(*) FROM meters_relay WHERE NOT closed"),
         "alerts": _alerts(found),
+        "orders": _orders(found),
+        "tasks": _tasks(found),
     }
 
 
@@ -102,7 +106,9 @@ def _cuts(drive: Drive) -> dict[str, Any]:
     seconds = None if last is None or drive.started_at is None else (last - drive.started_at).total_seconds()
     divisions = many(
         "SELECT division.name, count(*) FILTER (WHERE o.sent_at IS NOT NULL),"
-        " count(*) FILTER (WHERE o.state = 'confirmed') FROM supply_order o"
+        " count(*) FILTER (WHERE o.state = 'confirmed'), count(*) FILTER (WHERE o.state = 'confirmed' AND NOT EXISTS"
+        " (SELECT FROM supply_order r WHERE r.connection = o.connection AND r.kind = 'restore'"
+        " AND r.state = 'confirmed' AND r.id > o.id)) FROM supply_order o"
         " JOIN network_connection c ON c.id = o.connection JOIN offices_office centre ON centre.id = c.centre"
         " JOIN offices_office subdivision ON subdivision.id = centre.parent_id"
         " JOIN offices_office division ON division.id = subdivision.parent_id"
@@ -120,7 +126,7 @@ def _cuts(drive: Drive) -> dict[str, Any]:
         "unknown": unknown,
         "field_tasks": field_tasks,
         "seconds": _rounded(seconds),
-        "by_division": {each[0]: {"sent": each[1], "confirmed": each[2]} for each in divisions},
+        "by_division": {each[0]: {"sent": each[1], "confirmed": each[2], "dark": each[3]} for each in divisions},
         "cancelled_paid": cancelled_paid,
         "not_sent": [{"state": each[0], "reason": each[1], "count": each[2]} for each in not_sent],
     }
@@ -185,6 +191,39 @@ def _alerts(drive: Drive) -> list[dict[str, Any]]:
         }
         for kind, meter, connection, raised_at, business_at in rows
     ]
+
+
+def _orders(drive: Drive) -> dict[str, int]:
+    """`verified` by a read of the relay, `press_button` those of them whose consumer must still press the meter's
+    button, `field_tasks`, `cancelled` before they were sent, `refused` for good (or expired, or set apart), `open`."""
+    row = one(
+        "SELECT count(*) FILTER (WHERE o.state = 'confirmed'),"
+        " count(*) FILTER (WHERE o.state = 'confirmed' AND o.reason = 'press_button'),"
+        " count(*) FILTER (WHERE o.state = 'field_task'), count(*) FILTER (WHERE o.state = 'cancelled'),"
+        " count(*) FILTER (WHERE o.state IN ('refused', 'expired', 'quarantined')),"
+        " count(*) FILTER (WHERE o.state IN ('proposed', 'authorised', 'claimed', 'sent', 'unknown'))"
+        " FROM supply_order o WHERE (o.drive = %s OR (o.kind = 'restore' AND EXISTS (SELECT FROM supply_order c"
+        " WHERE c.drive = %s AND c.connection = o.connection AND c.id < o.id)))",
+        drive.id,
+        drive.id,
+    )
+    assert row is not None
+    names = ("verified", "press_button", "field_tasks", "cancelled", "refused", "open")
+    return dict(zip(names, row, strict=True))
+
+
+def _tasks(drive: Drive) -> list[dict[str, Any]]:
+    """`open` is whether a person has not closed the task yet."""
+    rows = many(
+        "SELECT o.id, o.kind, o.meter, o.connection, o.reason, t.id IS NOT NULL AND t.closed_at IS NULL"
+        ' FROM supply_order o LEFT JOIN fieldwork_task t ON t."order" = o.id'
+        " WHERE o.state = 'field_task' AND (o.drive = %s OR (o.kind = 'restore' AND EXISTS (SELECT FROM supply_order c"
+        " WHERE c.drive = %s AND c.connection = o.connection AND c.id < o.id))) ORDER BY o.id",
+        drive.id,
+        drive.id,
+    )
+    names = ("order", "kind", "meter", "connection", "cause", "open")
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _percentile(ordered: Sequence[float], percent: int) -> float | None:

@@ -38,6 +38,7 @@ from bahal.shared.words import word
 
 REMINDER_DAYS = 3
 STALL_S = 45.0
+STALL_WITH_FAULTS_S = 150.0  # a restore that was lost seven times waits a minute for its eighth
 POLL_S = 0.05
 INSTANT_PAYMENT_S = 0.1  # below this reply delay a racer pays as the drive starts: no pause to pay in is left
 
@@ -71,6 +72,7 @@ class Monday:
         officers: Sequence[Officer],
         teller: Teller,
         reply_delay: float,
+        faults: str = "none",
     ) -> None:
         self.home = home
         self.doors = doors
@@ -78,6 +80,8 @@ class Monday:
         self.officers = {officer.login: officer for officer in officers}
         self.teller = teller
         self.reply_delay = reply_delay
+        self.faults = faults
+        self._stall_s = STALL_S if faults == "none" else STALL_WITH_FAULTS_S
         self.clock = RehearsalClock(home.run / "clock.json")
         self.chance = Random(f"monday {circle.seed}")  # noqa: S311  # who pays when, not a secret
         self._paid = 0
@@ -100,8 +104,8 @@ class Monday:
             self._drop_out(after=nth + 1)
         drive = self._authorise()
         self._run(drive)
-        self._force()
-        return recovery_report(drive=drive)
+        self._force(drive)
+        return recovery_report(drive=drive) | self._went_wrong()
 
     # -- before the Monday ---------------------------------------------------------------------------------------
 
@@ -262,10 +266,11 @@ class Monday:
     def _lit(self) -> int:
         return self._count("SELECT count(*) FROM supply_order WHERE kind = 'restore' AND state = 'confirmed'")
 
-    def _force(self) -> None:
-        if self.circle.forcer is None:
+    def _force(self, drive: int) -> None:
+        forcer = self._who_forces(drive)
+        if forcer is None:
             return
-        meter = self.circle.by_number()[self.circle.forcer].meter
+        meter = self.circle.by_number()[forcer].meter
         began = time.monotonic()
         self._fleet({"do": "close_by_force", "meter": meter})
         self._until(
@@ -273,7 +278,30 @@ class Monday:
             moving=lambda: 0,
             what="The alert",
         )
-        self.teller.say("forced", connection=self.circle.forcer, seconds=round(time.monotonic() - began, 2))
+        self.teller.say("forced", connection=forcer, seconds=round(time.monotonic() - began, 2))
+
+    def _who_forces(self, drive: int) -> int | None:
+        """The one whom the story means; where his cut never came about, another who is dark and has not paid."""
+        wanted = self.circle.forcer
+        rows = self._rows(
+            "SELECT o.connection FROM supply_order o WHERE o.drive = %s AND o.state = 'confirmed' AND NOT EXISTS"
+            " (SELECT FROM supply_order r WHERE r.connection = o.connection AND r.kind = 'restore')"
+            " ORDER BY o.connection IS DISTINCT FROM %s::bigint, o.position LIMIT 1",
+            drive, wanted,
+        )  # fmt: skip
+        return int(rows[0][0]) if rows and wanted is not None else None
+
+    def _went_wrong(self) -> dict[str, Any]:
+        """What the meters themselves log of their faults: how many meters by kind, and how often."""
+        if self.faults == "none":
+            return {}
+        log = self.home.logs / "faults.jsonl"
+        seen: dict[str, list[str]] = {}
+        for line in log.read_text(encoding="utf-8").splitlines():
+            entry = json.loads(line)
+            seen.setdefault(entry["fault"], []).append(entry["meter"])
+        by_kind = {kind: {"meters": len(set(meters)), "times": len(meters)} for kind, meters in sorted(seen.items())}
+        return {"faults": {"profile": self.faults, "by_kind": by_kind, "log": str(log)}}
 
     # -- doors ---------------------------------------------------------------------------------------------------
 
@@ -346,5 +374,5 @@ class Monday:
         seen, since = getattr(self, "_seen", (None, now))
         if seen != state:
             self._seen = (state, now)
-        elif now - since > STALL_S:
-            raise StoryStalled(what=what, seconds=round(STALL_S), home=str(self.home.path))
+        elif now - since > self._stall_s:
+            raise StoryStalled(what=what, seconds=round(self._stall_s), home=str(self.home.path))

@@ -14,6 +14,7 @@ from bahal.shared.errors import ENVIRONMENT, USAGE, Refusal
 from bahal.shared.home import Home
 
 FILES_FOR_A_FLEET = 4096
+FAULTS_HELP = "What goes wrong with meters and links: none, field or harsh."
 
 
 class FaultsUnknown(Refusal):
@@ -21,8 +22,8 @@ class FaultsUnknown(Refusal):
 
     code = "faults_unknown"
     exit_code = USAGE
-    hi = "`{faults}` नाम की कोई खराबी नहीं: अभी केवल `none`।"
-    en = "The fleet knows no faults called `{faults}`: for now only `none`."
+    hi = "`{faults}` नाम की कोई खराबी नहीं: {known} में से चुनें।"
+    en = "The fleet knows no faults called `{faults}`: choose one of {known}."
 
 
 class FleetDidNotStart(Refusal):
@@ -46,13 +47,17 @@ def fleet(
     port: Annotated[int, typer.Option(help="One port, on every address of 127.0.0.0/8.")] = 4059,
     reply_delay: Annotated[float, typer.Option(min=0.0, help="Seconds before each reply.")] = 0.0,
     push_to: Annotated[str, typer.Option(help="Where alerts are pushed: HOST:PORT.")] = "127.0.0.1:4060",
-    faults: Annotated[str, typer.Option(help="none")] = "none",
+    faults: Annotated[str, typer.Option(help=FAULTS_HELP)] = "none",
+    seed: Annotated[int, typer.Option(help="Same seed, same faults.")] = 1,
+    lost_links: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Share of connections that are lost; the faults' own unless given."),
+    ] = None,
 ) -> None:
     """Run a circle of simulated meters on real sockets, until SIGTERM."""
     from bahal.fleet import main as meters
 
-    if faults != "none":
-        raise FaultsUnknown(faults=faults)
+    check_faults(faults)
     home = Home.of()
     home.make()
     raise_file_limit(FILES_FOR_A_FLEET)
@@ -66,9 +71,24 @@ def fleet(
             push_to=push_to,
             admin_path=home.run / "fleet.sock",
             clock_path=clock if clock.exists() else None,
+            faults=faults,
+            seed=seed,
+            fault_log_path=None if faults == "none" else home.logs / "faults.jsonl",
+            lost_links=lost_links,
         )
     except meters.FleetRefused as refused:
         raise FleetDidNotStart(why=refused.detail) from refused
+
+
+def check_faults(faults: str) -> None:
+    """Refuse faults that the fleet does not know.
+
+    :raises FaultsUnknown: there are none of that name.
+    """
+    from bahal.fleet.faults import PROFILES
+
+    if faults not in PROFILES:
+        raise FaultsUnknown(faults=faults, known=", ".join(PROFILES))
 
 
 def bank(port: Annotated[int, typer.Option(help="0 for any free port.")] = 8810) -> None:

@@ -18,6 +18,7 @@ from bahal.entry import answering, doctor, instance
 from bahal.entry.house import House, Outside
 from bahal.entry.logs import set_up_logs
 from bahal.entry.people import laid
+from bahal.entry.verbs.outside import FAULTS_HELP, check_faults
 from bahal.shared.errors import ENVIRONMENT, USAGE, Refusal
 from bahal.shared.home import Home, read_json
 from bahal.shared.text import INDIA, language_of
@@ -70,6 +71,7 @@ def up(
     seed: Annotated[int, typer.Option(help="Same seed, same meters (with --demo).")] = 1,
     reply_delay: Annotated[float, typer.Option(min=0.0, help="Seconds before each meter's reply (with --demo).")] = 0.5,
     monday: Annotated[str, typer.Option(help="The business day of the cut, YYYY-MM-DD (with --demo).")] = "2025-11-24",
+    faults: Annotated[str, typer.Option(help=f"{FAULTS_HELP} (with --demo)")] = "none",
     people: Annotated[
         bool, typer.Option("--people/--no-people", help="Lay the circle's people where there are none (with --demo).")
     ] = True,
@@ -77,6 +79,7 @@ def up(
 ) -> None:
     """Start every room and stay until Ctrl-C or `bahal down`. What dies is started again."""
     cut_day = calendar_day(monday)
+    check_faults(faults)
     home = Home.of()
     home.make()
     set_up_logs("supervisor", home.logs / "supervisor.log")
@@ -87,10 +90,11 @@ def up(
         if demo:
             from bahal.rehearsal.officers import enrol
 
-            enrol(home, profile=instance.Profile.rehearsal(connections=consumers, defaulters=defaulters))
+            caps = instance.Profile.rehearsal(connections=consumers, defaulters=defaulters, faults=faults)
+            enrol(home, profile=caps)
         house.supervisor.stop_on_signals()
         house.open_database()
-        outside = Outside(meters=consumers, seed=seed, reply_delay=reply_delay) if demo else None
+        outside = Outside(meters=consumers, seed=seed, reply_delay=reply_delay, faults=faults) if demo else None
         house.open_rooms(outside=outside)
         if demo and people and laid(home) is None:
             _lay_people(home, consumers, defaulters, seed, cut_day)

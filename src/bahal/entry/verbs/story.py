@@ -19,7 +19,7 @@ from bahal.entry import instance
 from bahal.entry.people import Wishes, lay
 from bahal.entry.postgres import EmbeddedPostgres
 from bahal.entry.supervisor import lock_home
-from bahal.entry.verbs.outside import FaultsUnknown
+from bahal.entry.verbs.outside import FAULTS_HELP, check_faults
 from bahal.entry.verbs.running import calendar_day
 from bahal.shared.errors import ENVIRONMENT, Refusal
 from bahal.shared.home import Home, read_json
@@ -60,7 +60,7 @@ def demo(
     rupees: Annotated[int, typer.Option(help="What they pay together, to the rupee.")] = 2_800_000,
     race: Annotated[int, typer.Option(help="How many more pay in the instant before their own cut.")] = 0,
     reply_delay: Annotated[float, typer.Option(min=0.0, help="Seconds before each meter's reply.")] = 0.5,
-    faults: Annotated[str, typer.Option(help="What goes wrong outside: none.")] = "none",
+    faults: Annotated[str, typer.Option(help=FAULTS_HELP)] = "none",
     seed: Annotated[int, typer.Option(help="Same seed: same people, same list.")] = 1,
     lang: Annotated[str, typer.Option(help="hi or en; BAHAL_LANG unless given.")] = "",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result to this file.")] = None,
@@ -70,8 +70,7 @@ def demo(
     """Live the Monday: three days of SMS, the cut, the payments, the light; real DLMS/COSEM over TCP throughout."""
     from bahal.rehearsal.telling import Teller
 
-    if faults != "none":
-        raise FaultsUnknown(faults=faults)
+    check_faults(faults)
     language: Language = "hi" if (lang or language_of()) == "hi" else "en"
     home = Home.of()
     day = calendar_day(monday)
@@ -84,11 +83,11 @@ def demo(
         json_file.touch()  # a result that cannot be written is known before the Monday, not after it
     teller.say("opening", home=str(home.path))
     _begin_anew(home)
-    supervisor = _open(home, consumers, defaulters, seed, reply_delay, day)
+    supervisor = _open(home, consumers, defaulters, seed, reply_delay, faults, day)
     try:
         _await_open(home, supervisor)
         teller.say("opened")
-        result, page = _live(home, wishes, reply_delay, teller)
+        result, page = _live(home, wishes, reply_delay, faults, teller)
         if json_file is not None:
             json_file.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
             teller.say("written", path=str(json_file))
@@ -137,14 +136,16 @@ def _begin_anew(home: Home) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _open(home: Home, consumers: int, defaulters: int, seed: int, delay: float, day: date) -> subprocess.Popen[bytes]:
+def _open(
+    home: Home, consumers: int, defaulters: int, seed: int, delay: float, faults: str, day: date
+) -> subprocess.Popen[bytes]:
     home.make()
     with (home.logs / "up.log").open("ab") as log:
         return subprocess.Popen(
             [
                 sys.executable, "-m", "bahal.entry.cli", "up", "--demo", "--no-people", "--consumers", str(consumers),
                 "--defaulters", str(defaulters), "--seed", str(seed), "--reply-delay", str(delay),
-                "--monday", f"{day:%Y-%m-%d}",
+                "--faults", faults, "--monday", f"{day:%Y-%m-%d}",
             ],
             env={**os.environ, "BAHAL_HOME": str(home.path)},
             stdin=subprocess.DEVNULL,
@@ -168,7 +169,7 @@ def _await_open(home: Home, supervisor: subprocess.Popen[bytes]) -> None:
         time.sleep(0.05)
 
 
-def _live(home: Home, wishes: Wishes, delay: float, teller: Any) -> tuple[dict[str, Any], Path]:
+def _live(home: Home, wishes: Wishes, delay: float, faults: str, teller: Any) -> tuple[dict[str, Any], Path]:
     there = lay(home, wishes)
     from bahal.rehearsal.monday import Doors, Monday
     from bahal.rehearsal.recovery import details_of, show, write_page
@@ -185,7 +186,9 @@ def _live(home: Home, wishes: Wishes, delay: float, teller: Any) -> tuple[dict[s
     teller.say("notices", defaulters=len(circle.defaulters) + len(circle.dropouts), days=15)
     running = read_json(home.run / "endpoints.json") or {}
     doors = Doors(web=running["web"], bank=running["bank"], fleet_admin=str(home.run / "fleet.sock"))
-    monday = Monday(home=home, doors=doors, circle=circle, officers=there.officers, teller=teller, reply_delay=delay)
+    monday = Monday(
+        home=home, doors=doors, circle=circle, officers=there.officers, teller=teller, reply_delay=delay, faults=faults
+    )
     result = {"schema": 1, "seed": wishes.seed, **monday.live(), "fleet_log": str(home.logs / "fleet.jsonl")}
     details = details_of(drive=result["drive"])
     # The story went to stderr; the report is the result.

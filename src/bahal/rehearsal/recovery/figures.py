@@ -137,7 +137,7 @@ def _divisions(result: Mapping[str, Any], details: Sequence[Payer] | None, langu
                 len(mine),
                 sum(each.paise for each in mine) // PAISE_IN_RUPEE,
                 lit,
-                row["confirmed"] - lit,
+                row.get("dark", row["confirmed"] - lit),
             )
         )
     return rows

@@ -13,7 +13,18 @@ from typing import Any
 
 from bahal.rehearsal.recovery.details import Payer
 from bahal.rehearsal.recovery.figures import Bar, Division, Figures, figures_of
-from bahal.rehearsal.recovery.words import alert_kind, in_rupees, in_seconds, known, place_and_day, reason, word
+from bahal.rehearsal.recovery.words import (
+    alert_kind,
+    cause,
+    every_order,
+    in_rupees,
+    in_seconds,
+    known,
+    place_and_day,
+    reason,
+    task_kind,
+    word,
+)
 from bahal.shared.text import Language, grouped, instant
 
 _CSS = Path(__file__).with_name("page.css")
@@ -56,6 +67,8 @@ def page(
             _section("messages", _messages(result, language), language),
             _excluded(result, language),
             _section("open_ends", _open_ends(result, language), language),
+            _tasks(result, language),
+            _faults(result, language),
             _section("alerts", _alerts(result, language), language),
             _section("provenance", _provenance(result, language), language),
         )
@@ -178,10 +191,44 @@ def _open_ends(result: Mapping[str, Any], language: Language) -> str:
     rows += [
         (f"{known('state', each['state'], language)}: {reason(each['reason'], language)}", grouped(each["count"]))
         for each in result.get("not_sent", ())
+        if each["state"] != "field_task"
     ]
+    said = f"<p>{escape(every_order(result, language))}</p>" if "orders" in result else ""
     if not rows:
-        return f"<p>{escape(word('nothing_open', language))}</p>"
-    return _pairs("reason", "connections", rows, language)
+        return said + f"<p>{escape(word('nothing_open', language))}</p>"
+    return said + _pairs("reason", "connections", rows, language)
+
+
+def _tasks(result: Mapping[str, Any], language: Language) -> str:
+    """Each order that waits for a lineman, and why."""
+    if not result.get("tasks"):
+        return ""
+    heads = _heads([("cause", ""), ("order_kind", ""), ("meter", ""), ("connection", ""), ("order", "n")], language)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(cause(str(each["cause"]), language))}</th>'
+        f"<td>{escape(task_kind(each, language))}</td>"
+        f"<td>{escape(str(each['meter']))}</td><td>{escape(str(each['connection']))}</td>"
+        f'<td class="n">{escape(str(each["order"]))}</td></tr>'
+        for each in result["tasks"]
+    )
+    table = f'<div class="wide"><table><thead>{heads}</thead><tbody>{rows}</tbody></table></div>'
+    return _section("tasks", f"<p>{escape(word('tasks_text', language))}</p>\n{table}", language)
+
+
+def _faults(result: Mapping[str, Any], language: Language) -> str:
+    """What was made to go wrong, where something was."""
+    faults = result.get("faults") or {}
+    if not faults.get("by_kind"):
+        return ""
+    heads = _heads([("fault", ""), ("meters", "n"), ("times", "n")], language)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(known("fault", str(kind), language))}</th>'
+        f'<td class="n">{grouped(each["meters"])}</td><td class="n">{grouped(each["times"])}</td></tr>'
+        for kind, each in faults["by_kind"].items()
+    )
+    said = escape(word("faults_text", language, log=faults["log"]))
+    table = f'<table class="narrow"><thead>{heads}</thead><tbody>{rows}</tbody></table>'
+    return _section("faults", f"<p>{said}</p>\n{table}", language)
 
 
 def _alerts(result: Mapping[str, Any], language: Language) -> str:

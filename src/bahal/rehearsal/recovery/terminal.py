@@ -13,11 +13,14 @@ from bahal.rehearsal.recovery.details import Payer
 from bahal.rehearsal.recovery.figures import Figures, figures_of
 from bahal.rehearsal.recovery.words import (
     alert_kind,
+    cause,
+    every_order,
     in_rupees,
     in_seconds,
     known,
     place_and_day,
     reason,
+    task_kind,
     word,
 )
 from bahal.shared.text import Language, grouped
@@ -72,7 +75,8 @@ def show(
         f"{say('messages')}: {say('messages_text', sent=grouped(sms['sent']), delivered=grouped(sms['delivered']))} "
         + ", ".join(f"{known('kind', kind, language)} {grouped(count)}" for kind, count in sms["by_kind"].items())
     )
-    for line in (*_excluded(result, language), *_open_ends(result, language), *_alerts(result, language)):
+    ends = (_excluded, _open_ends, _tasks, _faults, _alerts)
+    for line in (line for tell in ends for line in tell(result, language)):
         out.print(line)
     for key in ("seed", "list_sha256", "fleet_log"):
         if key in result:
@@ -142,8 +146,30 @@ def _open_ends(result: Mapping[str, Any], language: Language) -> list[str]:
     lines += [
         f"{known('state', each['state'], language)}: {grouped(each['count'])} ({reason(each['reason'], language)})"
         for each in result.get("not_sent", ())
+        if each["state"] != "field_task"
     ]
     return lines
+
+
+def _tasks(result: Mapping[str, Any], language: Language) -> list[str]:
+    """Every order's end in one sentence, then each order that waits for a lineman, and why."""
+    lines = [every_order(result, language)] if "orders" in result else []
+    if result.get("tasks"):
+        lines.append(f"{word('tasks', language)}:")
+    lines += [
+        f"  {word('meter', language)} {each['meter']}  {word('connection', language)} {each['connection']}"
+        f"  {task_kind(each, language)}: {cause(each['cause'], language)}"
+        for each in result.get("tasks", ())
+    ]
+    return lines
+
+
+def _faults(result: Mapping[str, Any], language: Language) -> list[str]:
+    kinds = (result.get("faults") or {}).get("by_kind")
+    if not kinds:
+        return []
+    listed = (f"{known('fault', kind, language)} {grouped(each['times'])}" for kind, each in kinds.items())
+    return [f"{word('faults', language)}: {', '.join(listed)}"]
 
 
 def _alerts(result: Mapping[str, Any], language: Language) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from bahal.domains.arrears.verdict import REASONS
 from bahal.domains.protection.rules import KINDS
 from bahal.shared.text import Language, day_in_words, grouped
+from bahal.shared.words import WORDS as HOUSE_WORDS
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "title": ("वसूली प्रतिवेदन", "Recovery report"),
@@ -70,6 +71,56 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "field_tasks": ("मौके पर जाँच", "Field tasks"),
     "relay_off": ("मीटर जिनकी रिले खुली पढ़ी गई", "Meters whose relay was last read open"),
     "nothing_open": ("कुछ शेष नहीं: हर आदेश का परिणाम पढ़ा गया।", "Nothing: every order ended with its relay read."),
+    "tasks": ("लाइनमैन के कार्य", "Tasks for a lineman"),
+    "tasks_text": (
+        "ये आदेश दूर से पूरे नहीं हो सके; हर एक लाइनमैन का कार्य बना। जिसने इस बीच चुकाया, उसका विच्छेदन कार्य निपटा माना गया।",
+        "These orders could not be brought to an end from afar; each became a task for a lineman. Where the consumer "
+        "has paid since, the task of his cut is closed.",
+    ),
+    "press_button": (
+        "{count} की बिजली तब आएगी जब वे अपने मीटर का बटन दबाएँगे",
+        "{count} will have light when they press the button on their meter",
+    ),
+    "task_cut": ("विच्छेदन", "Cut"),
+    "task_restore": ("बहाली", "Restore"),
+    "task_closed": ("निपटा", "closed"),
+    "order": ("आदेश", "Order"),
+    "order_kind": ("क्या करना था", "What for"),
+    "cause": ("कारण", "Cause"),
+    "every_order": (
+        "{orders} आदेश: {verified} रिले पढ़कर पक्के, {cancelled} भेजने से पहले रद्द, {refused} अस्वीकृत,"
+        " {field_tasks} लाइनमैन के पास, {open} अधूरे।",
+        "{orders} orders: {verified} verified by reading the relay, {cancelled} cancelled unsent, {refused} refused,"
+        " {field_tasks} with a lineman, {open} unfinished.",
+    ),
+    "faults": ("मीटरों और संपर्क की खराबियाँ", "What went wrong with meters and links"),
+    "faults_text": (
+        "पूर्वाभ्यास में जान-बूझकर की गई खराबियाँ, मीटरों के अपने लॉग से: {log}",
+        "Made on purpose for this rehearsal, by the meters' own log: {log}",
+    ),
+    "fault": ("खराबी", "Fault"),
+    "meters": ("मीटर", "Meters"),
+    "times": ("कितनी बार", "Times"),
+    "fault_latency": ("देर से उत्तर देने वाला क्षेत्र", "Cell that answers late"),
+    "fault_lost_link": ("संपर्क बीच में टूटा", "Link lost"),
+    "fault_action_dropped": ("आदेश के बीच संपर्क टूटा", "Link lost in the middle of the command"),
+    "fault_reply_lost": ("रिले हिली, उत्तर खो गया", "Relay moved, reply lost"),
+    "fault_ok_unmoved": ("'हो गया' कहा, रिले नहीं हिली", "Said ok, relay did not move"),
+    "fault_stuck": ("रिले अटकी", "Relay stuck"),
+    "fault_stuck_open": ("रिले खुली अटकी", "Relay stuck open"),
+    "fault_control_mode_0": ("रिले दूर से नहीं चलती", "Relay not remote controlled"),
+    "fault_control_mode_1": ("बहाली के बाद बटन दबाना पड़ता है", "Button needed after a restore"),
+    "fault_wrong_key": ("दूसरी चाबी", "Another key"),
+    "fault_duplicated_title": ("पड़ोसी का नाम", "Neighbour's title"),
+    "fault_clock_jump": ("घड़ी गलत", "Clock elsewhere"),
+    "fault_counter_rolled_back": ("गणक पीछे गया", "Counter rolled back"),
+    "fault_counter_lost": ("गणक खो गया", "Counter lost"),
+    "fault_slow_loris": ("एक-एक बाइट का उत्तर", "Replies a byte at a time"),
+    "fault_half_open": ("जुड़ा पर चुप", "Connected and silent"),
+    "fault_malformed": ("बेमेल उत्तर", "Malformed reply"),
+    "fault_oversized": ("बहुत लंबा उत्तर", "Oversized reply"),
+    "fault_exception": ("सेवा से इनकार", "Exception"),
+    "fault_reconnect_storm": ("बार-बार संपर्क", "Storm of reconnects"),
     "state_cancelled": ("रद्द", "Cancelled"),
     "state_refused": ("अस्वीकृत", "Refused"),
     "state_quarantined": ("रोककर रखे", "Quarantined"),
@@ -111,9 +162,34 @@ def place_and_day(result: Mapping[str, Any], language: Language, on: date | None
     return place if on is None else f"{place}, {WEEKDAYS[language][on.weekday()]} {day_in_words(on, language)}"
 
 
+def every_order(result: Mapping[str, Any], language: Language) -> str:
+    """How every order of the drive ended; with who must press a button, where somebody must."""
+    orders = result["orders"]
+    counts = {name: grouped(orders[name]) for name in ("verified", "cancelled", "refused", "field_tasks", "open")}
+    ends = sum(orders[name] for name in counts)
+    said = word("every_order", language, orders=grouped(ends), **counts)
+    if orders["press_button"]:
+        said += f" {word('press_button', language, count=grouped(orders['press_button']))}" + (
+            "।" if language == "hi" else "."
+        )
+    return said
+
+
 def reason(code: str, language: Language) -> str:
     """A reason against a cut, or its code where there are no words for it."""
     return REASONS[code][_SIDE[language]] if code in REASONS else code.replace("_", " ")
+
+
+def cause(code: str, language: Language) -> str:
+    """Why an order ended with a lineman, or its code where there are no words for it."""
+    causes = HOUSE_WORDS["task causes"]
+    return causes[code][_SIDE[language]] if code in causes else code.replace("_", " ")
+
+
+def task_kind(task: Mapping[str, Any], language: Language) -> str:
+    """Cut or restore; and that the task is closed, if it is."""
+    kind = known("task", str(task["kind"]), language)
+    return kind if task["open"] else f"{kind} ({word('task_closed', language)})"
 
 
 def alert_kind(code: str, language: Language) -> str:

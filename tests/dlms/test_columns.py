@@ -298,6 +298,21 @@ def test_the_meters_own_doubt_is_kept() -> None:
     assert column.invalid.tolist() == [False, True, False, False]
 
 
+def test_clocks_seen_before_are_not_read_again_and_cannot_be_written() -> None:
+    made = decoder()
+    first, again, other = (made.decode(data) for data in (day(), day(), day(47)))
+    assert first.times is again.times
+    assert first.times.tolist()[:47] == other.times.tolist()
+    with pytest.raises(ValueError, match="read-only"):
+        first.times[0] = 0
+    alone = decoder(("clock",), 1)
+    for n in range(1000):
+        data = axdr.array(axdr.structure(axdr.octets(moment(n))))
+        assert alone.decode(data).times.tolist() == [int(MIDNIGHT.timestamp()) + n * PERIOD_S]
+    many = day(500)
+    assert told(made.decode(many)) == expected(many, len(BLOCK))
+
+
 def test_a_null_clock_means_previous_plus_period() -> None:
     clocks = [axdr.octets(moment(0)), *[axdr.null()] * 3, axdr.octets(moment(9)), axdr.null()]
     data = axdr.array(*(axdr.structure(each, axdr.uint16(n)) for n, each in enumerate(clocks)))

@@ -9,8 +9,10 @@ from datetime import datetime
 
 from django.db import connection as database
 
+from bahal.domains.arrears.queries import policy_at
 from bahal.domains.consumers.queries import Contact, contacts
 from bahal.domains.fieldwork.operations import NewTask, open_tasks
+from bahal.domains.ledger.operations import Entry, Line, post_many
 from bahal.domains.notices.operations import NewMessage, queue_messages
 from bahal.domains.notices.templates import template
 from bahal.domains.supply.operations import Outcome, desire, mark_handled, take_outcomes
@@ -47,7 +49,8 @@ def confirm_relay(*, at: datetime, business_at: datetime, limit: int = BATCH) ->
         queue_messages(messages, business_on=day_in_india(business_at), at=at)
         lost = [each for each in outcomes if each.outcome == "field_task"]
         tasks = open_tasks([NewTask(each.connection, each.meter, each.order, each.reason) for each in lost], at=at)
-        record_many(_acts(outcomes, tasks), actor="interlock", at=at, business_at=business_at)
+        acts = _acts(outcomes, tasks) + _charge_expenses(standing, at, business_at)
+        record_many(acts, actor="interlock", at=at, business_at=business_at)
         mark_handled(outcomes)
         crash_point("worker.results_handled_before_commit")
     return len(outcomes)
@@ -62,6 +65,23 @@ def _message(outcome: Outcome, contact: Contact) -> NewMessage:
     else:
         text = wanted.filled(consumer=consumer, time=f"{outcome.business_at.astimezone(INDIA):%H:%M}")
     return NewMessage(outcome.connection, kind, contact.phone, wanted.id, text, outcome.order)
+
+
+def _charge_expenses(standing: Sequence[Outcome], at: datetime, business_at: datetime) -> list[Act]:
+    """The cost of cutting and reconnecting is part of what must be paid (s.56(1)): once for each cut for a debt."""
+    cuts = [each for each in standing if each.kind == "cut" and each.due_paise > 0]
+    paise = policy_at(business_at=business_at).reconnection_paise if cuts else 0
+    if not paise:
+        return []
+    entries = [
+        Entry("expenses", str(each.order), (Line("expenses", paise, each.connection), Line("expenses_income", -paise)))
+        for each in cuts
+    ]
+    post_many(entries, at=at, business_at=business_at)
+    data = {"paise": paise}
+    return [
+        Act("expenses.charged", f"order {each.order}", each.connection, {"order": each.order, **data}) for each in cuts
+    ]
 
 
 def _acts(outcomes: Sequence[Outcome], tasks: Mapping[int, int]) -> list[Act]:

@@ -130,7 +130,8 @@ def _restore(standing: Standing, fence: Fence, generation: int, drawn: Drawn, ac
     meter = dark.meter if dark is not None else meters_on(connections=[fence.connection]).get(fence.connection)
     if meter is None:
         return None
-    if dark is not None and dark.state == "field_task" and withdraw(order=dark.id, at=drawn.acknowledged_at):
+    sent = dark is not None and dark.state in ("field_task", "confirmed")  # to cut, or for a second visit
+    if dark is not None and sent and withdraw(order=dark.id, at=drawn.acknowledged_at):
         data = {"tasks": 1, "cause": f"payment {drawn.receipt}"}
         acts.append(Act("fieldwork.withdrawn", f"order {dark.id}", fence.connection, data))
     cause = f"payment {drawn.receipt}"

@@ -49,3 +49,99 @@ class PolicyVersionTaken(Refusal):
     code = "policy_version_taken"
     hi = "नीति का संस्करण {version} पहले से है: बदलाव नए संस्करण में करें।"
     en = "There is a policy version {version} already: a change is a new version."
+
+
+class BillDisputed(Refusal):
+    """A bill has one open dispute at a time."""
+
+    code = "bill_disputed_already"
+    hi = "बिल {bill} पर विवाद पहले से खुला है।"
+    en = "Bill {bill} is under dispute already."
+
+
+class DisputeUnknown(Refusal):
+    """No such open dispute."""
+
+    code = "dispute_unknown"
+    hi = "खुला विवाद {dispute} नहीं मिला।"
+    en = "There is no open dispute {dispute}."
+
+
+class ReasonMissing(Refusal):
+    """What touches a consumer's due states its reason."""
+
+    code = "arrears_reason_missing"
+    hi = "कारण लिखें।"
+    en = "State the reason."
+
+
+class NothingOwed(Refusal):
+    """There is nothing to pay by instalments, to give up or to contest."""
+
+    code = "nothing_owed"
+    hi = "कनेक्शन {connection} पर कुछ बकाया नहीं।"
+    en = "Connection {connection} owes nothing."
+
+
+class PlanMalformed(Refusal):
+    """A plan has at least two parts, begins on a day ahead and ends within what the policy calls stale."""
+
+    code = "plan_malformed"
+    hi = "किस्त योजना ठीक नहीं: {why}।"
+    en = "The instalment plan is malformed: {why}."
+
+
+class PlanOpen(Refusal):
+    """A connection has one open plan at a time."""
+
+    code = "plan_open_already"
+    hi = "कनेक्शन {connection} की किस्त योजना पहले से चल रही है।"
+    en = "Connection {connection} has an open instalment plan already."
+
+
+class DepositTooSmall(Refusal):
+    """A deposit under protest stays the cut when it is the lesser of the claim and months times average (s.56(1))."""
+
+    code = "protest_deposit_too_small"
+    hi = "विरोध सहित जमा के लिए {needed_paise} चाहिए: दावा {claim_paise}, {months} माह × औसत {average_paise}।"
+    en = "A deposit under protest takes {needed_paise}: claim {claim_paise}, {months} months x average {average_paise}."
+
+
+class WriteOffTooLarge(Refusal):
+    """No more is given up than is owed."""
+
+    code = "write_off_too_large"
+    hi = "{paise} नहीं छोड़े जा सकते: बकाया {due_paise} है।"
+    en = "{paise} cannot be written off: {due_paise} is due."
+
+
+class WriteOffOpen(Refusal):
+    """One proposal at a time."""
+
+    code = "write_off_open_already"
+    hi = "कनेक्शन {connection} का छूट प्रस्ताव पहले से खुला है।"
+    en = "A write-off for connection {connection} is proposed already."
+
+
+class WriteOffUnknown(Refusal):
+    """No such open proposal."""
+
+    code = "write_off_unknown"
+    hi = "छूट प्रस्ताव {write_off} खुला नहीं।"
+    en = "There is no open write-off {write_off}."
+
+
+class SameOfficer(Refusal):
+    """Two people: nobody decides what he proposed."""
+
+    code = "decided_by_its_maker"
+    hi = "{officer} अपने ही प्रस्ताव पर निर्णय नहीं दे सकते: दूसरा अधिकारी चाहिए।"
+    en = "{officer} may not decide his own proposal: it takes a second officer."
+
+
+class StepNotDue(Refusal):
+    """A step after a cut has its day, and those before it."""
+
+    code = "step_not_due"
+    hi = "कनेक्शन {connection} पर कदम `{step}` अभी देय नहीं।"
+    en = "The step `{step}` is not due for connection {connection}."

@@ -1,18 +1,28 @@
-"""Writing policy, no-cut days and holds."""
+"""Writing policy, no-cut days, holds, disputes, instalment plans, surcharge, write-offs and the steps after a cut."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
 from typing import NamedTuple
 
 from bahal.domains.arrears.errors import (
+    BillDisputed,
+    DisputeUnknown,
     HoldKindUnknown,
     HoldLifted,
     HoldWithoutEvidence,
+    PlanOpen,
     PolicyVersionTaken,
+    ReasonMissing,
+    SameOfficer,
+    WriteOffOpen,
+    WriteOffUnknown,
 )
 from bahal.domains.arrears.models import HOLD_KINDS
-from bahal.domains.arrears.queries import Hold, find_hold
-from bahal.foundation.rows import copy, run, value
+from bahal.domains.arrears.queries import Hold, WriteOff, find_hold, open_write_off
+from bahal.domains.arrears.rules.plan import Instalment, Standing
+from bahal.domains.arrears.rules.surcharge import Charge
+from bahal.foundation.rows import copy, one, run, value
 from bahal.foundation.transactions import transaction_required
 
 
@@ -108,3 +118,194 @@ def lift_hold(*, hold: int, lifted_by: str, business_at: datetime) -> Hold:
     if not done:
         raise HoldLifted(hold=hold, lifted_at=found.lifted_at, lifted_by=found.lifted_by)
     return found
+
+
+@transaction_required
+def raise_dispute(*, connection: int, bill: int, reason: str, raised_by: str, business_at: datetime) -> int:
+    """Note that a bill is contested; the dispute's id. The caller has locked the connection and bumps its fence.
+
+    :raises ReasonMissing: no reason.
+    :raises BillDisputed: it is under dispute already.
+    """
+    if not reason.strip():
+        raise ReasonMissing()
+    made = value(
+        "INSERT INTO arrears_dispute (connection, bill, reason, raised_by, raised_at) VALUES (%s, %s, %s, %s, %s)"
+        " ON CONFLICT DO NOTHING RETURNING id",
+        connection,
+        bill,
+        reason,
+        raised_by,
+        business_at,
+    )
+    if made is None:
+        raise BillDisputed(bill=bill)
+    return int(made)
+
+
+@transaction_required
+def close_dispute(*, dispute: int, outcome: str, closed_by: str, business_at: datetime) -> tuple[int, int]:
+    """Close a dispute with its outcome; its connection and bill. The caller locks, and bumps the fence.
+
+    :raises ReasonMissing: no outcome.
+    :raises DisputeUnknown: no such open dispute.
+    """
+    if not outcome.strip():
+        raise ReasonMissing()
+    row = one(
+        "UPDATE arrears_dispute SET closed_at = %s, closed_by = %s, outcome = %s"
+        " WHERE id = %s AND closed_at IS NULL RETURNING connection, bill",
+        business_at,
+        closed_by,
+        outcome,
+        dispute,
+    )
+    if row is None:
+        raise DisputeUnknown(dispute=dispute)
+    return row[0], row[1]
+
+
+@transaction_required
+def agree_plan(
+    *,
+    connection: int,
+    instalments: Sequence[Instalment],
+    surcharge_free: bool,
+    hold: int,
+    agreed_by: str,
+    business_at: datetime,
+) -> int:
+    """Write a plan whose hold was placed; its id.
+
+    :raises PlanOpen: the connection has one already.
+    """
+    made = value(
+        "INSERT INTO arrears_plan (connection, paise, instalments, surcharge_free, hold, agreed_by, agreed_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING id",
+        connection,
+        sum(each.paise for each in instalments),
+        json.dumps([[each.due_on.isoformat(), each.paise] for each in instalments]),
+        surcharge_free,
+        hold,
+        agreed_by,
+        business_at,
+    )
+    if made is None:
+        raise PlanOpen(connection=connection)
+    return int(made)
+
+
+@transaction_required
+def close_plan(*, plan: int, outcome: Standing, business_at: datetime) -> bool:
+    """Close an open plan as fulfilled or broken; whether it was open. The caller lifts its hold and bumps the fence."""
+    return bool(
+        run(
+            "UPDATE arrears_plan SET closed_at = %s, outcome = %s WHERE id = %s AND closed_at IS NULL",
+            business_at,
+            outcome,
+            plan,
+        )
+    )
+
+
+class Charged(NamedTuple):
+    """A part of surcharge of a connection."""
+
+    connection: int
+    charge: Charge
+
+
+@transaction_required
+def charge_parts(parts: Sequence[Charged], *, rate_bp: int, policy: str) -> None:
+    """Write parts of surcharge; the ledger's side is the caller's. Each is charged once for ever (unique)."""
+    copy(
+        "arrears_surcharge",
+        ("connection", "bill", "part", "from_on", "base_paise", "rate_bp", "paise", "policy"),
+        (
+            (each.connection, each.charge.bill, each.charge.part, each.charge.from_on, each.charge.base_paise,
+             rate_bp, each.charge.paise, policy)
+            for each in parts
+        ),
+    )  # fmt: skip
+
+
+@transaction_required
+def propose_write_off(*, connection: int, paise: int, reason: str, proposed_by: str, business_at: datetime) -> int:
+    """Propose to give up a due; the proposal's id.
+
+    :raises ReasonMissing: no reason.
+    :raises WriteOffOpen: one is open already.
+    """
+    if not reason.strip():
+        raise ReasonMissing()
+    made = value(
+        "INSERT INTO arrears_writeoff (connection, paise, reason, proposed_by, proposed_at)"
+        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING id",
+        connection,
+        paise,
+        reason,
+        proposed_by,
+        business_at,
+    )
+    if made is None:
+        raise WriteOffOpen(connection=connection)
+    return int(made)
+
+
+@transaction_required
+def decide_write_off(*, write_off: int, decided_by: str, accepted: bool, business_at: datetime) -> WriteOff:
+    """Decide a proposal, as another officer than its maker.
+
+    :raises WriteOffUnknown: no such open proposal.
+    :raises SameOfficer: the maker may not.
+    """
+    found = open_write_off(write_off=write_off)
+    if found is None:
+        raise WriteOffUnknown(write_off=write_off)
+    if found.proposed_by == decided_by:
+        raise SameOfficer(officer=decided_by)
+    decided = run(
+        "UPDATE arrears_writeoff SET decided_by = %s, decided_at = %s, accepted = %s"
+        " WHERE id = %s AND decided_at IS NULL",
+        decided_by,
+        business_at,
+        accepted,
+        write_off,
+    )
+    if not decided:
+        raise WriteOffUnknown(write_off=write_off)
+    return found
+
+
+@transaction_required
+def note_step(
+    *,
+    connection: int,
+    order: int,
+    step: str,
+    done_on: date,
+    actor: str,
+    second: str | None = None,
+    notice: int | None = None,
+    paise: int = 0,
+) -> bool:
+    """Note a step after a cut as taken; whether it was news.
+
+    :raises SameOfficer: two people were asked for and one is named twice.
+    """
+    if second is not None and second == actor:
+        raise SameOfficer(officer=actor)
+    return bool(
+        run(
+            'INSERT INTO arrears_step (connection, "order", step, done_on, actor, second, notice, paise)'
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            connection,
+            order,
+            step,
+            done_on,
+            actor,
+            second,
+            notice,
+            paise,
+        )
+    )

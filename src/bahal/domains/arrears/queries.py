@@ -1,9 +1,13 @@
 """Questions about policy and holds."""
 
-from datetime import datetime
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from typing import NamedTuple
 
 from bahal.domains.arrears.errors import HoldUnknown, NoPolicy
+from bahal.domains.arrears.rules.dark import Timetable
+from bahal.domains.arrears.rules.plan import Instalment
 from bahal.foundation.rows import many, one
 from bahal.shared.clock import day_in_india
 
@@ -17,6 +21,26 @@ class Policy(NamedTuple):
     reminders: int
     last_reminder_within_days: int
     verified: bool
+    stale_after_months: int
+    reconnection_paise: int
+    surcharge_bp: int
+    plan_grace_days: int
+    second_visit_after: int
+    deposit_after: int
+    permanent_notice_after: int
+    permanent_clear_days: int
+    recovery_after: int
+
+    @property
+    def timetable(self) -> Timetable:
+        """The days of what follows a cut."""
+        return Timetable(
+            second_visit=self.second_visit_after,
+            deposit_adjusted=self.deposit_after,
+            permanent_notice=self.permanent_notice_after,
+            clear_days=self.permanent_clear_days,
+            recovery_demand=self.recovery_after,
+        )
 
 
 class Hold(NamedTuple):
@@ -39,8 +63,7 @@ def policy_at(*, business_at: datetime) -> Policy:
     :raises NoPolicy: none is.
     """
     row = one(
-        "SELECT version, minimum_paise, notice_clear_days, reminders, last_reminder_within_days, verified"
-        " FROM authority_policy(%s) WHERE version IS NOT NULL",
+        f"SELECT {', '.join(Policy._fields)} FROM authority_policy(%s) WHERE version IS NOT NULL",  # noqa: S608
         business_at,
     )
     if row is None:
@@ -66,6 +89,99 @@ def holds_of(*, connection: int) -> list[Hold]:
         connection,
     )
     return [Hold(*row) for row in rows]
+
+
+class Plan(NamedTuple):
+    """An open instalment plan."""
+
+    id: int
+    connection: int
+    instalments: Sequence[Instalment]
+    hold: int
+    agreed_at: datetime
+
+
+class WriteOff(NamedTuple):
+    """An open proposal to give up a due."""
+
+    id: int
+    connection: int
+    paise: int
+    reason: str
+    proposed_by: str
+
+
+class Owed(NamedTuple):
+    """What is still owed of a bill."""
+
+    connection: int
+    bill: int
+    issued_on: date
+    due_on: date
+    paise: int
+
+
+def outstanding(*, connections: Iterable[int]) -> list[Owed]:
+    """What is still owed of each energy bill of these connections, oldest first; payments settle the oldest first."""
+    rows = many(
+        "SELECT * FROM arrears_outstanding(%s::bigint[]) ORDER BY connection, issued_on, bill", list(connections)
+    )
+    return [Owed(*row) for row in rows]
+
+
+def disputed_bills(*, connections: Iterable[int]) -> set[int]:
+    """The bills under an open dispute."""
+    rows = many(
+        "SELECT bill FROM arrears_dispute WHERE connection = ANY(%s::bigint[]) AND closed_at IS NULL",
+        list(connections),
+    )
+    return {row[0] for row in rows}
+
+
+def open_plans(*, connections: Iterable[int] | None = None, surcharge_free: bool | None = None) -> list[Plan]:
+    """The open plans, of all connections or of these, of either kind or of one."""
+    rows = many(
+        "SELECT id, connection, instalments, hold, agreed_at FROM arrears_plan WHERE closed_at IS NULL"
+        " AND (%s::bigint[] IS NULL OR connection = ANY(%s::bigint[])) AND (%s::boolean IS NULL OR surcharge_free = %s)"
+        " ORDER BY connection",
+        *([None if connections is None else list(connections)] * 2),
+        *([surcharge_free] * 2),
+    )
+    return [
+        Plan(plan, connection, [Instalment(date.fromisoformat(on), paise) for on, paise in json.loads(agreed)], *rest)
+        for plan, connection, agreed, *rest in rows
+    ]
+
+
+def open_write_off(*, write_off: int) -> WriteOff | None:
+    """A proposal that nobody has decided yet."""
+    row = one(
+        "SELECT id, connection, paise, reason, proposed_by FROM arrears_writeoff WHERE id = %s AND decided_at IS NULL",
+        write_off,
+    )
+    return None if row is None else WriteOff(*row)
+
+
+def parts_charged(*, connections: Iterable[int]) -> set[tuple[int, int]]:
+    """The parts of bills on which surcharge was charged: bill and part."""
+    rows = many("SELECT bill, part FROM arrears_surcharge WHERE connection = ANY(%s::bigint[])", list(connections))
+    return {(row[0], row[1]) for row in rows}
+
+
+def steps_of(*, orders: Iterable[int]) -> Mapping[int, Mapping[str, date]]:
+    """What was done after each of these cuts, and when."""
+    found: dict[int, dict[str, date]] = {}
+    for order, step, done_on in many(
+        'SELECT "order", step, done_on FROM arrears_step WHERE "order" = ANY(%s::bigint[])', list(orders)
+    ):
+        found.setdefault(order, {})[step] = done_on
+    return found
+
+
+def notice_of_step(*, order: int, step: str) -> int | None:
+    """The notice that a step served, or None."""
+    row = one('SELECT notice FROM arrears_step WHERE "order" = %s AND step = %s', order, step)
+    return None if row is None else row[0]
 
 
 _HOLD = ", ".join(Hold._fields)

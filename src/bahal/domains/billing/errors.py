@@ -17,3 +17,11 @@ class BillNumberTaken(Refusal):
     code = "bill_number_taken"
     hi = "बिल क्रमांक {number} पहले से है।"
     en = "There is a bill {number} already."
+
+
+class BillUnknown(Refusal):
+    """No such bill."""
+
+    code = "bill_unknown"
+    hi = "बिल {number} नहीं मिला।"
+    en = "There is no bill {number}."

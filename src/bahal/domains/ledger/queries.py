@@ -1,6 +1,7 @@
 """What a connection owes and what it has paid in advance."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 from bahal.foundation.rows import many, one
@@ -35,4 +36,49 @@ def advances(*, connections: Iterable[int]) -> Mapping[int, int]:
             " GROUP BY connection HAVING sum(paise) <> 0",
             list(connections),
         )
+    )
+
+
+def dues(*, connection: int) -> Mapping[str, int]:
+    """What a connection owes in each account of its due: energy first, then surcharge, then expenses."""
+    rows: dict[str, int] = dict(
+        many(
+            "SELECT account, sum(paise)::bigint FROM ledger_posting"
+            " WHERE account IN ('receivable', 'surcharge', 'expenses') AND connection = %s GROUP BY account",
+            connection,
+        )
+    )
+    return {account: rows[account] for account in ("receivable", "surcharge", "expenses") if rows.get(account, 0) > 0}
+
+
+def held(*, connection: int) -> Mapping[str, int]:
+    """The connection's money that is held: positive paise by account (advance, deposit, protest, refund)."""
+    return dict(
+        many(
+            "SELECT account, -sum(paise)::bigint FROM ledger_posting WHERE account IN ('advance', 'deposit', 'protest',"
+            " 'refund') AND connection = %s GROUP BY account HAVING sum(paise) <> 0",
+            connection,
+        )
+    )
+
+
+def received_between(*, connection: int, since: datetime, until: datetime) -> int:
+    """The paise that a consumer paid for electricity within `[since, until)`; returned cheques do not count."""
+    return sum(paise for moment, paise in received_since(connection=connection, business_at=since) if moment < until)
+
+
+def received_since(*, connection: int, business_at: datetime) -> list[tuple[datetime, int]]:
+    """The consumer's money that came in after an instant, into dues and advance: business instant and paise.
+
+    What was taken back since, such as a returned cheque, is there with a minus at the instant of its receipt.
+    """
+    return many(
+        "SELECT coalesce(o.business_at, t.business_at), -sum(p.paise)::bigint"
+        " FROM ledger_posting p JOIN ledger_transaction t ON t.id = p.transaction"
+        " LEFT JOIN ledger_transaction o ON t.kind = 'reversal' AND o.kind = 'payment' AND o.reference = t.reference"
+        " WHERE p.account IN ('receivable', 'surcharge', 'expenses', 'advance') AND p.connection = %s"
+        " AND t.kind IN ('payment', 'reversal') GROUP BY t.id, o.id"
+        " HAVING coalesce(o.business_at, t.business_at) > %s ORDER BY 1",
+        connection,
+        business_at,
     )

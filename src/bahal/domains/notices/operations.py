@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from bahal.domains.notices.errors import NoticeMalformed
-from bahal.foundation.rows import columns, copy, many, next_ids, run
+from bahal.domains.notices.errors import NoticeMalformed, NoticeUnknown
+from bahal.foundation.rows import columns, copy, many, next_ids, one, run
 from bahal.foundation.transactions import transaction_required
 
 URGENCY = ("restored", "cut", "payment", "reminder")
@@ -84,6 +84,38 @@ def serve_written_notices(notices: Sequence[NewNotice]) -> list[int]:
         ((id_, bill) for id_, each in zip(ids, notices, strict=True) for bill in each.bills),
     )
     return ids
+
+
+class Served(NamedTuple):
+    """A notice whose service was noted."""
+
+    connection: int
+    paise: int
+    issued_on: date
+
+
+@transaction_required
+def note_service(*, notice: int, served_on: date, service: str) -> Served:
+    """Note when a notice was served and how that is known.
+
+    :raises NoticeUnknown: no such notice, or it was served already.
+    :raises NoticeMalformed: served before it was issued, or nothing says how that is known.
+    """
+    row = one(
+        "UPDATE notices_writtennotice SET served_on = %s, service = %s WHERE id = %s AND served_on IS NULL"
+        " RETURNING connection, paise, issued_on",
+        served_on,
+        service,
+        notice,
+    )
+    if row is None:
+        raise NoticeUnknown(notice=notice)
+    served = Served(*row)
+    if served_on < served.issued_on:
+        raise NoticeMalformed(connection=served.connection, field="served_on")
+    if not service.strip():
+        raise NoticeMalformed(connection=served.connection, field="service")
+    return served
 
 
 @transaction_required

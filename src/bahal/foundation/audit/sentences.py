@@ -104,6 +104,45 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Hold {hold} ({kind}) placed, evidence: {evidence}; until {expires_at}.",
     ),
     "hold.lifted": ("रोक {hold} ({kind}) हटाई गई।", "Hold {hold} ({kind}) lifted."),
+    "dispute.raised": ("बिल {bill} पर विवाद दर्ज: {reason}।", "Dispute raised over bill {bill}: {reason}."),
+    "dispute.closed": ("बिल {bill} का विवाद समाप्त: {outcome}।", "Dispute over bill {bill} closed: {outcome}."),
+    "plan.agreed": (
+        "किस्त योजना {plan}: {paise}, {parts} किस्तें, पहली {first_on} को।",
+        "Instalment plan {plan} agreed: {paise} in {parts} parts, the first on {first_on}.",
+    ),
+    "plan.fulfilled": ("किस्त योजना {plan} पूरी हुई।", "Instalment plan {plan} fulfilled."),
+    "plan.broken": (
+        "किस्त योजना {plan} टूटी: {due_on} की किस्त {paise} नहीं आई।",
+        "Instalment plan {plan} broken: the part of {paise} due on {due_on} did not come.",
+    ),
+    "surcharge.charged": (
+        "{connections} कनेक्शनों पर विलंब अधिभार {paise} ({parts} भाग), नीति {policy}।",
+        "Surcharge of {paise} on {connections} connections ({parts} parts), policy {policy}.",
+    ),
+    "expenses.charged": (
+        "विच्छेदन और पुनर्संयोजन व्यय {paise}, आदेश {order}।",
+        "Expenses of cutting and reconnecting of {paise}, order {order}.",
+    ),
+    "write_off.proposed": (
+        "{paise} की छूट प्रस्तावित ({write_off}): {reason}।",
+        "Write-off {write_off} of {paise} proposed: {reason}.",
+    ),
+    "write_off.accepted": (
+        "{paise} की छूट {write_off} स्वीकृत; प्रस्तावक {proposed_by}।",
+        "Write-off {write_off} of {paise} accepted; proposed by {proposed_by}.",
+    ),
+    "write_off.declined": (
+        "{paise} की छूट {write_off} अस्वीकृत; प्रस्तावक {proposed_by}।",
+        "Write-off {write_off} of {paise} declined; proposed by {proposed_by}.",
+    ),
+    "protest.deposited": (
+        "विरोध सहित {paise} जमा (आवश्यक {needed_paise}, दावा {claim_paise}); रोक {hold}।",
+        "{paise} deposited under protest (needed {needed_paise} of a claim of {claim_paise}); hold {hold}.",
+    ),
+    "arrears.step": (
+        "विच्छेदन {order} के बाद: {step}; समायोजित {paise}, बकाया {due_paise}।",
+        "After cut {order}: {step}; {paise} adjusted, {due_paise} due.",
+    ),
     "fieldwork.withdrawn": (
         "{tasks} लाइनमैन कार्य वापस: {cause}।",
         "{tasks} field tasks withdrawn: {cause}.",
@@ -137,6 +176,7 @@ _SECTIONS: Mapping[str, tuple[str, ...]] = {
     "reason": ("reasons", "verdicts"),
     "role": ("roles",),
     "state": ("drive states",),
+    "step": ("steps after a cut",),
 }
 
 

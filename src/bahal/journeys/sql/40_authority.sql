@@ -49,11 +49,12 @@ RETURNS TABLE (
                ) FILTER (WHERE NOT (b.ripe AND b.served)), 0)::bigint AS other
         FROM (
             SELECT bill.paise,
-                   bill.disputed OR bill.supplementary AS contested,
+                   bill.disputed OR bill.supplementary OR dispute.bill IS NOT NULL AS contested,
                    coalesce(sum(bill.paise) OVER (
                        ORDER BY bill.issued_on DESC, bill.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                    ), 0) AS newer,
-                   bill.due_on < w.day AND NOT bill.estimated AND NOT bill.disputed AND NOT bill.supplementary AS ripe,
+                   bill.due_on < w.day AND NOT bill.estimated AND NOT bill.disputed AND NOT bill.supplementary
+                       AND dispute.bill IS NULL AS ripe,
                    coalesce(named.noticed_on > bill.due_on, false) AS served
             FROM billing_bill bill
             LEFT JOIN (
@@ -62,6 +63,7 @@ RETURNS TABLE (
                 WHERE n.connection = w.connection AND w.day - n.served_on - 1 >= w.notice_clear_days
                 GROUP BY nb.bill
             ) AS named ON named.bill = bill.id
+            LEFT JOIN arrears_dispute dispute ON dispute.bill = bill.id AND dispute.closed_at IS NULL
             WHERE bill.connection = w.connection AND bill.issued_on > w.stale_on  -- older ones count for nothing
         ) AS b
     ) AS bills

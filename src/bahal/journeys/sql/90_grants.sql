@@ -13,6 +13,11 @@ GRANT INSERT ON offices_office, network_feeder, network_transformer, network_con
     arrears_hold, notices_writtennotice, notices_noticedbill, notices_message, supply_fence, supply_drive, supply_order,
     protection_alert, readings_request, fieldwork_task, staff_officer, audit_entry, audit_batch TO app;
 GRANT UPDATE (lifted_at, lifted_by) ON arrears_hold TO app;
+GRANT INSERT ON arrears_dispute, arrears_surcharge, arrears_plan, arrears_writeoff, arrears_step TO app;
+GRANT UPDATE (closed_at, closed_by, outcome) ON arrears_dispute TO app;
+GRANT UPDATE (closed_at, outcome) ON arrears_plan TO app;
+GRANT UPDATE (decided_by, decided_at, accepted) ON arrears_writeoff TO app;
+GRANT EXECUTE ON FUNCTION arrears_outstanding TO app, reader;
 GRANT UPDATE (served_on, service) ON notices_writtennotice TO app;
 GRANT UPDATE (taken_until, tries, sent_at, receipt, delivery, delivered_at) ON notices_message TO app;
 GRANT UPDATE (generation, desired) ON supply_fence TO app;

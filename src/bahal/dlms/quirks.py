@@ -28,6 +28,7 @@ class Quirks:
     * ``dedicated_proof``: such a meter answers HLS pass 3 under the dedicated key where one was agreed.
     * ``release_answer``: what such a meter makes of an RLRQ: an ``rlre``, an ``exception`` or something ``malformed``.
     * ``shared_keys``: one encryption key, and so one invocation counter, for reading and setting clients.
+    * ``invoke_echoed``: False where such a meter answers under another invoke-id than asked; it is refused by name.
     * ``block_window``: propose general block transfer and take so many blocks in a row (1 to 63); 0: do not propose it.
     """
 
@@ -42,6 +43,7 @@ class Quirks:
     dedicated_proof: bool = False
     release_answer: Literal["rlre", "exception", "malformed"] = "rlre"
     shared_keys: bool = False
+    invoke_echoed: bool = True
     block_window: int = 0
 
 

@@ -218,8 +218,10 @@ def write_fleet_roster(home: Home, outside: Outside, *, port: int) -> None:
     """Write the simulated meters' roster: the same seed gives the same meters and keys."""
     from bahal.dlms.quirks import registry
 
-    # The head-end may not have a key that also moves a relay, so meters that share theirs could never be read.
-    makes = [(make.name, make.flag.encode()) for make in registry().values() if not make.quirks.shared_keys]
+    # The head-end may not have a key that also moves a relay, so meters that share theirs could never be read; and
+    # nobody talks to a meter that answers another question.
+    usable = [make for make in registry().values() if make.quirks.invoke_echoed and not make.quirks.shared_keys]
+    makes = [(make.name, make.flag.encode()) for make in usable]
     write_roster(roster_path(home), invent(count=outside.meters, seed=outside.seed, port=port, makes=makes))
 
 

@@ -181,6 +181,8 @@ class ServerAssociation(Answering):
         reply = self._serve(plain, frame, limit)
         if reply[0] == apdu.EXCEPTION_RESPONSE:
             return reply
+        if not self._quirks.invoke_echoed:
+            reply = reply[:2] + bytes((reply[2] & 0xF0 | reply[2] + 1 & 0x0F,)) + reply[3:]
         sealed = cipher.seal(self._reply_control, self._title, self._device.take_counter(self._sap), reply)
         if inner is None:
             return security.wrap_general(tag, self._title, sealed)

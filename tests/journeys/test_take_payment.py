@@ -244,7 +244,7 @@ def test_who_cannot_have_the_lock_is_told_so_and_nothing_is_taken(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = town.found(connections=1, reminded=False).connections[0]
-    monkeypatch.setattr("bahal.journeys.take_payment.lock_supply", _impatient)
+    monkeypatch.setattr("bahal.journeys.take_payment.LOCK_TIMEOUT_MS", 50)
     with database.connect("app", autocommit=False) as other:
         other.execute("SELECT FROM supply_fence WHERE connection = %s FOR UPDATE", [first])
         with pytest.raises(SupplyBusy):
@@ -252,9 +252,3 @@ def test_who_cannot_have_the_lock_is_told_so_and_nothing_is_taken(
         other.rollback()
     assert value("SELECT count(*) FROM payments_payment") == 0
     assert pay(first).receipt
-
-
-def _impatient(cursor: object, connections: list[int]) -> object:
-    from bahal.shared.locks import lock_supply
-
-    return lock_supply(cursor, connections, timeout_ms=50)  # type: ignore[arg-type]  # a Django cursor

@@ -1,35 +1,42 @@
 """Money comes in: it is acknowledged, booked, and if it clears the dues the supply comes back by itself.
 
-One transaction. The connection's fence is locked first and raised, so that a cut that is being derived at this moment
-either was marked sent before, and is followed by a restore, or finds the money.
+Usually nothing stands in the way of the supply, and the payment is one statement and one transaction: `payment_take`
+locks the connection's fence first and raises it, so that a cut that is being derived at this moment either was marked
+sent before, or finds the money. Where an order may stand in the way, the same statement is part of a transaction that
+settles the orders too: an unsent cut is cancelled, one that went out is followed by a restore.
 """
 
-from collections.abc import Sequence
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection as database
 
-from bahal.domains.consumers.queries import contacts
 from bahal.domains.fieldwork.operations import withdraw
-from bahal.domains.ledger.operations import Line, post
-from bahal.domains.ledger.queries import Balance, balance
 from bahal.domains.meters.queries import meters_on
-from bahal.domains.notices.operations import NewMessage, queue_messages
 from bahal.domains.notices.templates import template
-from bahal.domains.payments.allocation import REST, Share, allocate
-from bahal.domains.payments.models import HELD_IN
-from bahal.domains.payments.operations import Asked, Drawn, check, draw_receipt, record
-from bahal.domains.payments.queries import Payment, open_dues
+from bahal.domains.payments.errors import DayNotOpen, KeyReusedWithOtherBody, ReceiptCancelled
+from bahal.domains.payments.operations import (
+    Asked,
+    Booked,
+    Cheque,
+    KeyInUse,
+    Settled,
+    book,
+    draw_receipt,
+    durable,
+    instrument_of,
+    key_in_use,
+)
 from bahal.domains.supply.operations import bump, cancel, open_restore
 from bahal.domains.supply.queries import Standing, standing_locked
 from bahal.foundation.audit.operations import Act, record_many
 from bahal.foundation.bell import ring
-from bahal.foundation.transactions import together, transaction
-from bahal.shared.clock import day_in_india
+from bahal.foundation.transactions import transaction
 from bahal.shared.crash import crash_point
-from bahal.shared.locks import Fence, lock_supply
+from bahal.shared.locks import LOCK_TIMEOUT_MS, ConnectionUnknown, Fence, lock_supply
 from bahal.shared.money import rupees
+from bahal.shared.text import LANGUAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,86 +48,122 @@ class Taken:
     order: int | None
 
 
-def take_payment(*, key: str, connection: int, paise: int, channel: str, actor: str, business_at: datetime) -> Taken:
+def take_payment(
+    *,
+    key: str,
+    connection: int,
+    paise: int,
+    channel: str,
+    actor: str,
+    business_at: datetime,
+    instrument: str | None = None,
+    cheque: Cheque | None = None,
+    day: int | None = None,
+) -> Taken:
     """Take a payment of `paise` for a connection, once per `key`: the same request again gets the same answer.
 
     It settles what is open in the order of `allocate`, and the rest is kept as an advance. When nothing is due any
     more, a cut that has not gone out is cancelled, and one that has, or may have, is undone by a restore. A payment
-    never fails because an order stands in its way.
+    never fails because an order stands in its way. By a cheque or draft the supply comes back only when it has cleared.
+    `day` is a counter's open day: its receipt is of that counter's series.
+
+    When this returns the payment is on the disk.
 
     :raises PaymentMalformed: no amount, no such channel, no key.
+    :raises ChequeMalformed: a cheque that no bank would take; `ChequeTaken`: one taken before.
     :raises KeyReusedWithOtherBody: the key stands for another request.
+    :raises ReceiptCancelled: it stands for a receipt that was cancelled.
     :raises ConnectionUnknown: no such connection.
+    :raises DayNotOpen: the actor has no such day open.
     :raises SupplyBusy: another act on this connection did not end in time; nothing was taken.
     """
-    asked = Asked(key, connection, paise, channel)
-    check(asked)
+    asked = Asked(key, connection, paise, channel, instrument or instrument_of(channel), cheque)
+    asked.check(business_at=business_at)
+    request = _Request(asked, actor, business_at, day)
+    try:
+        booked = request.book(alone=True)
+        if booked.outcome == "in_the_way":
+            booked = _settle_orders_and_book(request)
+        else:
+            crash_point("payment.after_commit")
+            durable()
+    except KeyInUse:
+        raise key_in_use(key) from None
+    return _answer(request, booked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    asked: Asked
+    actor: str
+    business_at: datetime
+    day: int | None
+
+    def book(self, *, alone: bool, settled: Settled | None = None) -> Booked:
+        return book(
+            self.asked,
+            actor=self.actor,
+            business_at=self.business_at,
+            texts=_texts(self.asked),
+            day=self.day,
+            alone=alone,
+            lock_timeout_ms=LOCK_TIMEOUT_MS,
+            settled=settled,
+        )
+
+
+def _answer(request: _Request, booked: Booked) -> Taken:
+    asked = request.asked
+    if booked.outcome == "unknown":
+        raise ConnectionUnknown(connection=asked.connection)
+    if booked.outcome == "no_day":
+        raise DayNotOpen(counter=request.day, cashier=request.actor)
+    if booked.outcome in ("before", "cancelled") and booked.body_sha256 != asked.sha256():
+        raise KeyReusedWithOtherBody(key=asked.key, receipt=booked.receipt)
+    if booked.outcome == "cancelled":
+        raise ReceiptCancelled(receipt=booked.receipt)
+    return Taken(booked.receipt, booked.acknowledged_at, booked.order)
+
+
+def _settle_orders_and_book(request: _Request) -> Booked:
+    """The same with the orders: nothing is due after this payment, and the supply is, or is about to be, off."""
+    asked = request.asked
     with transaction():
         with database.cursor() as cursor:
-            fence = lock_supply(cursor, [connection])[connection]
-        drawn = draw_receipt(asked, business_at=business_at)
-        if isinstance(drawn, Payment):
-            return Taken(drawn.receipt, drawn.acknowledged_at, drawn.order)
-        owed = balance(connection=connection)
-        shares = allocate(paise, open_dues(connection=connection))
-        cleared = paise >= owed.due_paise
-        acts = [_taken(asked, drawn, owed, shares)]
-        order = None
-        if cleared:
-            standing = standing_locked(connection=connection)
-            generation = bump([connection], desired="on")[connection]
-            acts += _cancel_unsent(standing, drawn)
-            order = _restore(standing, fence, generation, drawn, acts)
-        else:
-            bump([connection])
-        with together():
-            _tell(asked, drawn, business_at)
-            record_many(acts, actor=actor, at=drawn.acknowledged_at, business_at=business_at)
+            fence = lock_supply(cursor, [asked.connection])[asked.connection]
+        booked = request.book(alone=False)
+        if booked.outcome == "in_the_way":
+            standing = standing_locked(connection=asked.connection)
+            id_, receipt, now = draw_receipt(day=request.day, business_at=request.business_at)
+            cause = f"payment {receipt}"
+            generation = bump([asked.connection], desired="on" if booked.restores else None)[asked.connection]
+            acts = cancel_unsent(standing, cause=cause)
+            order = None
+            if booked.restores:
+                order = restore(standing, fence, generation=generation, cause=cause, at=now, acts=acts)
+            booked = request.book(alone=False, settled=Settled(id_, receipt, order))
+            record_many(acts, actor=request.actor, at=now, business_at=request.business_at)
             if order is not None:
                 ring("bahal_orders")
-            post(
-                kind="payment",
-                reference=drawn.receipt,
-                lines=[
-                    Line(HELD_IN[asked.instrument], paise),
-                    *(Line(share.account, -share.paise, connection, share.bill) for share in shares),
-                ],
-                at=drawn.acknowledged_at,
-                business_at=business_at,
-            )
-            record(asked, drawn=drawn, shares=shares, order=order, business_at=business_at)
         crash_point("payment.before_commit")
     crash_point("payment.after_commit")
-    return Taken(drawn.receipt, drawn.acknowledged_at, order)
+    return booked
 
 
-def _taken(asked: Asked, drawn: Drawn, owed: Balance, shares: Sequence[Share]) -> Act:
-    kept = sum(share.paise for share in shares if share.account == REST)
-    return Act(
-        "payment.taken",
-        f"payment {drawn.receipt}",
-        asked.connection,
-        {
-            "paise": asked.paise,
-            "channel": asked.channel,
-            "receipt": drawn.receipt,
-            "due_paise": owed.due_paise - asked.paise + kept,
-            "advance_paise": owed.advance_paise + kept,
-        },
-    )
-
-
-def _cancel_unsent(standing: Standing, drawn: Drawn) -> list[Act]:
+def cancel_unsent(standing: Standing, *, cause: str) -> list[Act]:
+    """Cancel the cut of a locked connection that has not gone out, because nothing is due any more."""
     cut = standing.unsent_cut()
     if cut is None:
         return []
     cancel(cut.id, reason="paid")
-    data = {"order": cut.id, "reason": "paid", "cause": f"payment {drawn.receipt}"}
+    data = {"order": cut.id, "reason": "paid", "cause": cause}
     return [Act("supply.cut.cancelled", f"order {cut.id}", cut.connection, data)]
 
 
-def _restore(standing: Standing, fence: Fence, generation: int, drawn: Drawn, acts: list[Act]) -> int | None:
-    """The restore that this payment needs: one under way is used again, a new one leaves its sentence in `acts`."""
+def restore(
+    standing: Standing, fence: Fence, *, generation: int, cause: str, at: datetime, acts: list[Act]
+) -> int | None:
+    """The restore that money needs: one under way is used again, a new one leaves its sentence in `acts`."""
     under_way = standing.open_restore()
     if under_way is not None:
         return under_way.id
@@ -131,31 +174,27 @@ def _restore(standing: Standing, fence: Fence, generation: int, drawn: Drawn, ac
     if meter is None:
         return None
     sent = dark is not None and dark.state in ("field_task", "confirmed")  # to cut, or for a second visit
-    if dark is not None and sent and withdraw(order=dark.id, at=drawn.acknowledged_at):
-        data = {"tasks": 1, "cause": f"payment {drawn.receipt}"}
+    if dark is not None and sent and withdraw(order=dark.id, at=at):
+        data = {"tasks": 1, "cause": cause}
         acts.append(Act("fieldwork.withdrawn", f"order {dark.id}", fence.connection, data))
-    cause = f"payment {drawn.receipt}"
     order = open_restore(
         meter=meter,
         connection=fence.connection,
         ground="nonpayment_s56",
         cause=cause,
         fence=generation,
-        at=drawn.acknowledged_at,
+        at=at,
     )
     data = {"order": order, "ground": "nonpayment_s56", "cause": cause}
     acts.append(Act("supply.restore.ordered", f"order {order}", fence.connection, data))
     return order
 
 
-def _tell(asked: Asked, drawn: Drawn, business_at: datetime) -> None:
-    contact = contacts(connections=[asked.connection]).get(asked.connection)
-    if contact is None:
-        return
-    wanted = template("payment", contact.language)
-    text = wanted.filled(consumer=str(asked.connection), amount=rupees(asked.paise), receipt=drawn.receipt)
-    queue_messages(
-        [NewMessage(asked.connection, "payment", contact.phone, wanted.id, text, None)],
-        business_on=day_in_india(business_at),
-        at=drawn.acknowledged_at,
-    )
+def _texts(asked: Asked) -> str:
+    """The message in each language as JSON, its receipt still open."""
+    words = {}
+    for language in LANGUAGES:
+        wanted = template("payment", language)
+        text = wanted.filled(consumer=str(asked.connection), amount=rupees(asked.paise), receipt="{receipt}")
+        words[language] = {"template": wanted.id, "text": text}
+    return json.dumps(words, ensure_ascii=False)

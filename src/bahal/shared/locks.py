@@ -7,9 +7,11 @@ Whoever needs several of these takes them in this order, and each once in a tran
 3. `supply_drive`: one row
 4. `supply_order`: rows of the connections locked in 2, or of the drive locked in 3
 5. inserts of money: `payments_payment`, `ledger_transaction`, whose unique keys may wait for one another
+   before them a counter's open day (`payments_day`, shared by its receipts) and its series (`payments_series`)
 
 Queues (`supply_result`, `protection_event`, `notices_message`) are taken by SKIP LOCKED, so that nobody waits for them.
 A wait is short: who cannot have a lock within `LOCK_TIMEOUT_MS` is refused and may come again.
+`payment_take` (journeys/sql/12_payments.sql) locks its one fence in the database, by the same order and limit.
 """
 
 from collections.abc import Iterable, Mapping
@@ -89,6 +91,11 @@ def lock_supply(
         if connection not in locked:
             raise ConnectionUnknown(connection=connection)
     return locked
+
+
+def refused_a_lock(failure: BaseException) -> bool:
+    """Whether a statement failed because a lock was not given in time, or because a deadlock was broken."""
+    return _state_of(failure) in (_LOCK_NOT_AVAILABLE, _DEADLOCK)
 
 
 def _state_of(failure: BaseException) -> str | None:

@@ -11,7 +11,7 @@ from bahal.domains.billing.operations import NewBill, post_bills
 from bahal.domains.ledger.operations import Line, post
 from bahal.domains.payments.allocation import Due, Share, allocate
 from bahal.domains.payments.queries import open_dues
-from bahal.foundation.rows import next_ids
+from bahal.foundation.rows import many, next_ids
 from bahal.foundation.transactions import transaction
 from tests.plugin.databases import Database
 
@@ -102,8 +102,10 @@ def netted(lines: Sequence[Posted], bills: Sequence[int]) -> dict[tuple[str, int
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(posted)
-def test_what_is_open_is_what_the_postings_leave(database: Database, lines: list[Posted]) -> None:
+@given(posted, st.integers(1, 3_000), st.permutations(("surcharge", "expenses", "receivable")))
+def test_the_database_finds_and_divides_the_same(
+    database: Database, lines: list[Posted], paise: int, order: list[str]
+) -> None:
     with transaction():
         connection = next_ids("ledger_transaction", 1)[0]
         # Issued in the other order than they are numbered: the oldest is the one issued first.
@@ -115,11 +117,20 @@ def test_what_is_open_is_what_the_postings_leave(database: Database, lines: list
                 for n in range(4)
             ]
         )[::-1]
-        for n, (account, nth, paise) in enumerate(lines):
+        for n, (account, nth, amount) in enumerate(lines):
             bill = bills[nth] if nth is not None and account == "receivable" else None
-            sides = [Line(account, paise, connection, bill), Line("revenue", -paise)]
+            sides = [Line(account, amount, connection, bill), Line("revenue", -amount)]
             post(kind="opening", reference=f"{connection}-{n}", lines=sides, at=AT, business_at=AT)
     found = open_dues(connection=connection)
     assert {(due.account, due.bill): due.paise for due in found} == netted(lines, bills)
     places = [bills.index(due.bill) for due in found if due.bill is not None]
     assert places == sorted(places)
+    shares = many(
+        "SELECT account, bill, paise FROM payment_shares(%s, %s, %s) WHERE paise <> 0 ORDER BY place",
+        connection,
+        paise,
+        order,
+    )
+    wanted = allocate(paise, found, order=order)
+    assert sorted(shares, key=repr) == sorted(map(tuple, wanted), key=repr)
+    assert [each for each in shares if each[2] > 0] == [each for each in wanted if each.paise > 0]

@@ -1,21 +1,46 @@
-"""Recording payments, once per key."""
+"""What a request to pay is, and booking it: once per key, in one statement."""
 
 import hashlib
 import json
-from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from bahal.domains.payments.allocation import Share
-from bahal.domains.payments.errors import KeyReusedWithOtherBody, PaymentMalformed
-from bahal.domains.payments.models import CHANNELS
-from bahal.domains.payments.queries import Payment, receipt_of
-from bahal.foundation.rows import one, value
+from django.db import DatabaseError
+
+from bahal.domains.payments.errors import ChequeMalformed, ChequeTaken, KeyReusedWithOtherBody, PaymentMalformed
+from bahal.domains.payments.models import CHANNELS, HELD_IN
+from bahal.domains.payments.queries import receipt_of
+from bahal.foundation.rows import one
 from bahal.foundation.transactions import transaction_required
 from bahal.shared.clock import day_in_india
+from bahal.shared.locks import SupplyBusy, refused_a_lock
 
 LONGEST_KEY = 200
 LARGEST_PAISE = 10**13
+
+AT_A_COUNTER = ("cash", "cheque", "draft", "card")
+CHEQUE_GOOD_FOR = timedelta(days=92)
+"""A cheque is stale three months after its date (Reserve Bank of India, 2012; not checked again)."""
+
+
+class Cheque(NamedTuple):
+    """A cheque or a draft: its six digits, its bank and the day written on it."""
+
+    number: str
+    bank: str
+    dated_on: date
+
+    def check(self, *, on: date) -> None:
+        """Refuse what no bank would take.
+
+        :raises ChequeMalformed: not six digits, no bank, stale, or dated ahead.
+        """
+        if len(self.number) != 6 or not (self.number.isascii() and self.number.isdigit()):
+            raise ChequeMalformed(field="number", given=self.number[:20])
+        if not self.bank.strip() or len(self.bank) > 80:
+            raise ChequeMalformed(field="bank", given=self.bank[:20])
+        if not on - CHEQUE_GOOD_FOR <= self.dated_on <= on:
+            raise ChequeMalformed(field="dated_on", given=self.dated_on.isoformat())
 
 
 class Asked(NamedTuple):
@@ -25,86 +50,147 @@ class Asked(NamedTuple):
     connection: int
     paise: int
     channel: str
-
-    @property
-    def instrument(self) -> str:
-        """By what the money came: cash at the counter, else what the channel is called."""
-        return "cash" if self.channel == "counter" else self.channel
+    instrument: str
+    cheque: Cheque | None = None
 
     def sha256(self) -> str:
-        """The hash of the request without its key."""
-        body = json.dumps({"channel": self.channel, "consumer": self.connection, "paise": self.paise}, sort_keys=True)
-        return hashlib.sha256(body.encode()).hexdigest()
+        """The hash of the request without its key; what the channel alone would have said is left out."""
+        body: dict[str, object] = {"channel": self.channel, "consumer": self.connection, "paise": self.paise}
+        if self.instrument != instrument_of(self.channel):
+            body["instrument"] = self.instrument
+        if self.cheque is not None:
+            body["cheque"] = [self.cheque.bank, self.cheque.number, self.cheque.dated_on.isoformat()]
+        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+    def check(self, *, business_at: datetime) -> None:
+        """Refuse what is no payment.
+
+        :raises PaymentMalformed: no key, an overlong key, no positive amount, an unknown channel, or money that does
+            not come by it.
+        :raises ChequeMalformed: a cheque or draft that no bank would take.
+        """
+        if not self.key or len(self.key) > LONGEST_KEY or not self.key.isprintable():
+            raise PaymentMalformed(field="Idempotency-Key", given=self.key[:40])
+        if not 0 < self.paise <= LARGEST_PAISE:
+            raise PaymentMalformed(field="paise", given=str(self.paise))
+        if self.channel not in CHANNELS:
+            raise PaymentMalformed(field="channel", given=self.channel[:40])
+        wanted = AT_A_COUNTER if self.channel == "counter" else (self.channel, "suspense")
+        if self.instrument not in wanted:
+            raise PaymentMalformed(field="instrument", given=self.instrument[:40])
+        if (self.cheque is not None) != (self.instrument in ("cheque", "draft")):
+            raise ChequeMalformed(field="number", given="")
+        if self.cheque is not None:
+            self.cheque.check(on=day_in_india(business_at))
 
 
-class Drawn(NamedTuple):
-    """A receipt that was drawn and the instant of the acknowledgement."""
+def instrument_of(channel: str) -> str:
+    """By what money comes if nothing else is said: cash at the counter, else what the channel is called."""
+    return "cash" if channel == "counter" else channel
 
+
+class Booked(NamedTuple):
+    """What `book` answered; see `payment_take` in journeys/sql/12_payments.sql for each outcome."""
+
+    outcome: str
     id: int
     receipt: str
     acknowledged_at: datetime
+    order: int | None
+    body_sha256: str | None
+    due_paise: int
+    restores: bool
 
 
-def check(asked: Asked) -> None:
-    """Refuse what is no payment.
+class Settled(NamedTuple):
+    """What the caller did about the orders before it books: the receipt it drew for them, and the restore."""
 
-    :raises PaymentMalformed: no key, an overlong key, no positive amount, an unknown channel.
+    id: int
+    receipt: str
+    order: int | None
+
+
+def book(
+    asked: Asked,
+    *,
+    actor: str,
+    business_at: datetime,
+    texts: str,
+    day: int | None,
+    alone: bool,
+    lock_timeout_ms: int,
+    settled: Settled | None = None,
+) -> Booked:
+    """Book a payment: receipt, postings, fence, message and audit in one statement.
+
+    `texts` is the message by language, as JSON. With `alone` the statement is a transaction of its own, which is not
+    yet on the disk when this returns; `durable` waits for that.
+
+    :raises SupplyBusy: the fence was not given in time; nothing was booked.
+    :raises KeyReusedWithOtherBody: another connection's request with this key was booked in the meantime.
+    :raises ChequeTaken: this cheque was taken before.
     """
-    if not asked.key or len(asked.key) > LONGEST_KEY or not asked.key.isprintable():
-        raise PaymentMalformed(field="Idempotency-Key", given=asked.key[:40])
-    if not 0 < asked.paise <= LARGEST_PAISE:
-        raise PaymentMalformed(field="paise", given=str(asked.paise))
-    if asked.channel not in CHANNELS:
-        raise PaymentMalformed(field="channel", given=asked.channel[:40])
-
-
-@transaction_required
-def draw_receipt(asked: Asked, *, business_at: datetime) -> Drawn | Payment:
-    """Draw the next receipt and the instant of acknowledgement; or the payment that this request made before.
-
-    The instant is the database's, read after the connection was locked: a cut that was marked sent before this lock was
-    given is always older than it, whatever the wait.
-
-    :raises KeyReusedWithOtherBody: the key was used by another request.
-    """
-    row = one(
-        "SELECT nextval('payments_payment_id_seq'), clock_timestamp(), receipt, body_sha256, acknowledged_at, \"order\""
-        " FROM (SELECT) AS now LEFT JOIN payments_payment ON idempotency_key = %s",
-        asked.key,
-    )
+    cheque = asked.cheque
+    try:
+        row = one(
+            "SELECT * FROM payment_take(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s::jsonb, %s, %s, %s, %s,"
+            " %s, %s)",
+            asked.key,
+            asked.sha256(),
+            asked.connection,
+            asked.paise,
+            asked.channel,
+            asked.instrument,
+            HELD_IN[asked.instrument],
+            actor,
+            business_at,
+            texts,
+            day,
+            None if cheque is None else json.dumps(cheque._asdict(), default=str),
+            alone,
+            lock_timeout_ms,
+            settled is not None,
+            settled and settled.order,
+            settled and settled.receipt,
+            settled and settled.id,
+        )
+    except DatabaseError as failure:
+        if refused_a_lock(failure):
+            raise SupplyBusy(connections=str(asked.connection)) from failure
+        diagnosis = getattr(failure.__cause__, "diag", None)
+        constraint = None if diagnosis is None else diagnosis.constraint_name
+        if cheque is not None and constraint == "cheque_once":
+            raise ChequeTaken(bank=cheque.bank, number=cheque.number) from failure
+        if constraint is not None and constraint.startswith("payments_payment_idempotency_key"):
+            # Only another connection's: this one's fence was locked before the key was looked up.
+            raise KeyInUse(asked.key) from failure
+        raise
     assert row is not None
-    if row[2] is None:
-        return Drawn(row[0], f"BHL-{day_in_india(business_at):%y%m%d}-{row[0]:07d}", row[1])
-    before = Payment(*row[2:])
-    if before.body_sha256 != asked.sha256():
-        raise KeyReusedWithOtherBody(key=asked.key, receipt=before.receipt)
-    return before
+    return Booked(*row)
+
+
+class KeyInUse(Exception):
+    """Another request took this key while this one was being booked; the caller's transaction is over."""
+
+
+def key_in_use(key: str) -> KeyReusedWithOtherBody:
+    """The refusal for a key that another request took."""
+    return KeyReusedWithOtherBody(key=key, receipt=str(receipt_of(key=key)))
+
+
+def durable() -> None:
+    """Return when all that was committed before is on the disk. A transaction of its own."""
+    one("SELECT payment_durable()")
 
 
 @transaction_required
-def record(asked: Asked, *, drawn: Drawn, shares: Sequence[Share], order: int | None, business_at: datetime) -> None:
-    """Record a payment under its receipt, with what it settled. The row is the receipt and is never edited.
-
-    :raises KeyReusedWithOtherBody: another request with this key committed in the meantime.
-    """
-    written = value(
-        "INSERT INTO payments_payment (id, idempotency_key, body_sha256, connection, paise, channel, receipt,"
-        ' instrument, allocation, "order", acknowledged_at, business_at)'
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s)"
-        " ON CONFLICT (idempotency_key) DO NOTHING RETURNING id",
-        drawn.id,
-        asked.key,
-        asked.sha256(),
-        asked.connection,
-        asked.paise,
-        asked.channel,
-        drawn.receipt,
-        asked.instrument,
-        json.dumps(shares),
-        order,
-        drawn.acknowledged_at,
+def draw_receipt(*, day: int | None, business_at: datetime) -> tuple[int, str, datetime]:
+    """Draw a receipt before it is booked: its id, its number, and the database's instant now."""
+    row = one(
+        "SELECT d.id, payment_receipt(d.id, (SELECT counter FROM payments_day WHERE id = %s), %s), clock_timestamp()"
+        " FROM nextval('payments_payment_id_seq') AS d (id)",
+        day,
         business_at,
     )
-    if written is None:
-        # The same request locks the same connection and was found before; so this is another body.
-        raise KeyReusedWithOtherBody(key=asked.key, receipt=str(receipt_of(key=asked.key)))
+    assert row is not None
+    return row[0], row[1], row[2]

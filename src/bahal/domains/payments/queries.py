@@ -1,19 +1,7 @@
 """Questions about payments."""
 
-from datetime import datetime
-from typing import NamedTuple
-
 from bahal.domains.payments.allocation import Due
 from bahal.foundation.rows import many, value
-
-
-class Payment(NamedTuple):
-    """A payment as it was acknowledged."""
-
-    receipt: str
-    body_sha256: str
-    acknowledged_at: datetime
-    order: int | None
 
 
 def receipt_of(*, key: str) -> str | None:

@@ -26,3 +26,193 @@ RETURNS TABLE (account text, bill bigint, paise bigint, place bigint) LANGUAGE s
     UNION ALL
     SELECT s.account, NULL, s.paise, 0 FROM stands s WHERE s.account <> 'receivable'
 $$;
+
+-- A payment divided over what is open, in the policy's order; the rest is an advance. `remains` is what stays open there.
+-- The same as `allocate` in domains/payments/allocation.py, where the order is explained; a test asks both.
+CREATE FUNCTION payment_shares(p_connection bigint, p_paise bigint, p_order text[])
+RETURNS TABLE (account text, bill bigint, paise bigint, remains bigint, place bigint) LANGUAGE sql STABLE AS $$
+    WITH dues AS MATERIALIZED (
+        SELECT d.account, d.bill, d.paise, coalesce(array_position(p_order, d.account), 99) AS rank, d.place
+        FROM payment_dues(p_connection) d
+    ), money AS (
+        SELECT (p_paise - coalesce(sum(d.paise) FILTER (WHERE d.paise < 0), 0))::bigint AS paise,
+               coalesce(sum(d.paise) FILTER (WHERE d.paise > 0), 0)::bigint AS owed
+        FROM dues d
+    ), queue AS (
+        SELECT d.account, d.bill, d.paise, row_number() OVER due AS place,
+               (sum(d.paise) OVER (due ROWS UNBOUNDED PRECEDING) - d.paise)::bigint AS before
+        FROM dues d WHERE d.paise > 0
+        WINDOW due AS (ORDER BY d.rank, d.account, d.place)
+    )
+    SELECT d.account, d.bill, d.paise, 0::bigint, 0::bigint FROM dues d WHERE d.paise < 0
+    UNION ALL
+    SELECT q.account, q.bill, greatest(0, least(q.paise, m.paise - q.before)),
+           q.paise - greatest(0, least(q.paise, m.paise - q.before)), q.place
+    FROM queue q, money m
+    UNION ALL
+    SELECT 'advance', NULL, m.paise - m.owed, 0, 1000000 FROM money m WHERE m.paise > m.owed
+$$;
+
+CREATE FUNCTION payment_policy(p_at timestamptz) RETURNS payments_policy LANGUAGE sql STABLE AS $$
+    SELECT p FROM payments_policy p WHERE p.effective_from <= (p_at AT TIME ZONE 'Asia/Kolkata')::date
+    ORDER BY p.effective_from DESC, p.version DESC LIMIT 1
+$$;
+
+-- The next number of a receipt. A cash counter's series has no gaps: its row stays locked until the receipt is committed
+-- with it or undone with it. The others are numbered by a sequence, which may leave gaps.
+CREATE FUNCTION payment_receipt(p_id bigint, p_counter bigint, p_at timestamptz) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    india timestamp := p_at AT TIME ZONE 'Asia/Kolkata';
+    since integer := extract(year FROM india - interval '3 months');
+    code text;
+    number integer;
+BEGIN
+    IF p_counter IS NULL THEN
+        RETURN 'BHL-' || to_char(india, 'YYMMDD') || '-' || lpad(p_id::text, 7, '0');
+    END IF;
+    SELECT c.code INTO STRICT code FROM payments_counter c WHERE c.id = p_counter;
+    INSERT INTO payments_series AS s (counter, year, latest) VALUES (p_counter, since, 1)
+    ON CONFLICT (counter, year) DO UPDATE SET latest = s.latest + 1 RETURNING latest INTO number;
+    RETURN code || '/' || since || '-' || lpad(((since + 1) % 100)::text, 2, '0') || '/' || lpad(number::text, 6, '0');
+END $$;
+
+-- Books one payment: the only writer of payments_payment. Called alone it is one transaction of one round trip, so that
+-- the connection's fence is held only while the database itself works, never while a web worker waits for its turn.
+--
+-- Answers with `outcome`
+--   taken      booked; `due_paise` is what is still open
+--   before     this key was booked before; nothing was written
+--   cancelled  so it was, and the receipt was cancelled since
+--   in_the_way nothing is due any more and an order for the supply may stand in the way: nothing was written, and the
+--              caller settles the orders in a transaction of its own and comes again with `p_order_seen`
+--   unknown    no such connection
+--   no_day     the counter's day is not open
+--
+-- `p_alone`: the commit is not waited for here; the caller makes the log durable (payment_durable) before it answers the
+-- payer. What anybody else commits later is durable only after it, and a crash loses both or neither.
+-- `p_text` are the message's registered texts by language, with {receipt} still open.
+CREATE FUNCTION payment_take(
+    p_key text, p_sha256 text, p_connection bigint, p_paise bigint, p_channel text, p_instrument text, p_held_in text,
+    p_actor text, p_business_at timestamptz, p_text jsonb, p_day bigint, p_cheque jsonb, p_alone boolean,
+    p_lock_timeout_ms integer, p_order_seen boolean, p_order bigint, p_receipt text, p_id bigint
+)
+RETURNS TABLE (
+    outcome text, id bigint, receipt text, acknowledged_at timestamptz, "order" bigint, body_sha256 text,
+    due_paise bigint, restores boolean
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    fence record; before record; latest record; consumer record;
+    rule payments_policy;
+    at_counter bigint; held_before bigint; act bigint;
+    accounts text[]; bills bigint[]; sums bigint[]; remains bigint; kept bigint;
+    counts boolean;
+    india date := (p_business_at AT TIME ZONE 'Asia/Kolkata')::date;
+BEGIN
+    PERFORM set_config('lock_timeout', p_lock_timeout_ms::text, true);
+    IF p_alone THEN
+        PERFORM set_config('synchronous_commit', 'off', true);
+    END IF;
+    -- The lock first (shared/locks.py); what later statements read was committed before it was given.
+    SELECT f.generation, f.desired INTO fence FROM supply_fence f WHERE f.connection = p_connection FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'unknown', NULL::bigint, NULL, NULL::timestamptz, NULL::bigint, NULL, NULL::bigint, NULL::boolean;
+        RETURN;
+    END IF;
+    SELECT p.id, p.receipt, p.acknowledged_at, p."order", p.body_sha256 INTO before
+    FROM payments_payment p WHERE p.idempotency_key = p_key;
+    IF FOUND THEN
+        RETURN QUERY SELECT CASE WHEN EXISTS (SELECT FROM payments_proposal c WHERE c.payment = before.id AND c.accepted)
+                                 THEN 'cancelled' ELSE 'before' END, before.id, before.receipt, before.acknowledged_at, before."order",
+                            before.body_sha256, NULL::bigint, NULL::boolean;
+        RETURN;
+    END IF;
+    IF p_day IS NOT NULL THEN
+        -- Shared, so that a day is not closed while its receipt is being written, and is read only after the wait.
+        SELECT d.counter INTO at_counter FROM payments_day d
+        WHERE d.id = p_day AND d.closed_at IS NULL AND d.cashier = p_actor FOR SHARE;
+        IF NOT FOUND THEN
+            RETURN QUERY SELECT 'no_day', NULL::bigint, NULL, NULL::timestamptz, NULL::bigint, NULL, NULL::bigint, NULL::boolean;
+            RETURN;
+        END IF;
+    END IF;
+
+    rule := payment_policy(p_business_at);
+    SELECT array_agg(s.account ORDER BY s.place) FILTER (WHERE s.paise <> 0),
+           array_agg(s.bill ORDER BY s.place) FILTER (WHERE s.paise <> 0),
+           array_agg(s.paise ORDER BY s.place) FILTER (WHERE s.paise <> 0),
+           sum(s.remains), coalesce(sum(s.paise) FILTER (WHERE s.account = 'advance'), 0)
+    INTO accounts, bills, sums, remains, kept
+    FROM payment_shares(p_connection, p_paise, rule.allocation) s;
+
+    -- A cheque pays at once, so that nobody is cut over it; it brings the supply back only when the bank has cleared it.
+    counts := rule.restores_on ->> p_instrument IS NOT DISTINCT FROM 'taken' AND NOT EXISTS (
+        SELECT FROM payments_cheque c
+        WHERE c.connection = p_connection AND c.cleared_at IS NULL AND c.bounced_at IS NULL);
+    IF remains = 0 AND NOT p_order_seen THEN
+        SELECT o.kind, o.state INTO latest FROM supply_order o
+        WHERE o.connection = p_connection AND o.state NOT IN ('cancelled', 'refused', 'expired')
+        ORDER BY o.id DESC LIMIT 1;
+        IF fence.desired = 'off' OR latest.kind = 'cut' OR latest.state <> 'confirmed' THEN
+            RETURN QUERY SELECT 'in_the_way', NULL::bigint, NULL, NULL::timestamptz, NULL::bigint, NULL, remains, counts;
+            RETURN;
+        END IF;
+    END IF;
+
+    outcome := 'taken';
+    due_paise := remains;
+    restores := counts AND remains = 0;
+    "order" := p_order;
+    id := coalesce(p_id, nextval('payments_payment_id_seq'));
+    receipt := coalesce(p_receipt, payment_receipt(id, at_counter, p_business_at));
+    -- A cut that was marked sent before this lock was given is always older than this, whatever the wait.
+    acknowledged_at := clock_timestamp();
+    IF NOT p_order_seen THEN
+        UPDATE supply_fence f SET generation = f.generation + 1 WHERE f.connection = p_connection;
+    END IF;
+    SELECT coalesce(-sum(l.paise), 0) INTO held_before FROM ledger_posting l
+    WHERE l.connection = p_connection AND l.account = 'advance';
+
+    INSERT INTO ledger_transaction (kind, reference, posted_at, business_at)
+    VALUES ('payment', receipt, acknowledged_at, p_business_at) RETURNING ledger_transaction.id INTO act;
+    INSERT INTO ledger_posting (transaction, account, connection, bill, paise)
+    SELECT act, p_held_in, NULL, NULL, p_paise
+    UNION ALL
+    SELECT act, s.account, p_connection, s.bill, -s.paise
+    FROM unnest(accounts, bills, sums) AS s (account, bill, paise);
+
+    SELECT c.phone, p_text -> CASE c.language WHEN 'en' THEN 'en' ELSE 'hi' END AS words INTO consumer
+    FROM consumers_consumer c WHERE c.id = p_connection AND c.phone <> '';
+    IF FOUND THEN
+        INSERT INTO notices_message (connection, kind, channel, phone, template, text, business_on, queued_at, tries, delivery)
+        VALUES (p_connection, 'payment', 'sms', consumer.phone, consumer.words ->> 'template',
+                replace(consumer.words ->> 'text', '{receipt}', receipt), india, acknowledged_at, 0, 'queued');
+    END IF;
+    INSERT INTO audit_entry (at, business_at, actor, act, subject, connection, data)
+    VALUES (acknowledged_at, p_business_at, p_actor, 'payment.taken', 'payment ' || receipt, p_connection,
+            jsonb_build_object('paise', p_paise, 'channel', p_channel, 'instrument', p_instrument, 'receipt', receipt,
+                               'due_paise', remains, 'advance_paise', held_before + kept, 'policy', rule.version));
+    IF p_cheque IS NOT NULL THEN
+        INSERT INTO payments_cheque (payment, connection, paise, number, bank, dated_on)
+        VALUES (id, p_connection, p_paise, p_cheque ->> 'number', p_cheque ->> 'bank', (p_cheque ->> 'dated_on')::date);
+    END IF;
+    INSERT INTO payments_payment (id, idempotency_key, body_sha256, connection, paise, channel, receipt, instrument,
+                                  allocation, policy, day, "order", acknowledged_at, business_at)
+    VALUES (id, p_key, p_sha256, p_connection, p_paise, p_channel, receipt, p_instrument,
+            (SELECT jsonb_agg(jsonb_build_array(s.account, s.bill, s.paise) ORDER BY s.place)
+             FROM unnest(accounts, bills, sums) WITH ORDINALITY AS s (account, bill, paise, place)),
+            rule.version, p_day, p_order, acknowledged_at, p_business_at);
+    RETURN NEXT;
+END $$;
+
+-- Once this is committed, what was committed before it is on the disk, and on a synchronous replica if there is one.
+CREATE FUNCTION payment_durable() RETURNS void LANGUAGE sql VOLATILE AS $$
+    SELECT pg_logical_emit_message(true, 'bahal', '')
+$$;
+
+INSERT INTO payments_policy (version, effective_from, allocation, restores_on, bounce_paise, link_hours, attempt_minutes,
+                             settled_within_days, source, verified)
+VALUES ('payments-1', '2020-01-01', '{surcharge,expenses,receivable}',
+        '{"cash": "taken", "card": "taken", "upi": "taken", "bbps": "taken", "bank": "taken", "suspense": "taken",
+          "cheque": "cleared", "draft": "cleared"}',
+        30000, 72, 15, 2, 'house default', false);

@@ -36,6 +36,8 @@ GRANT EXECUTE ON FUNCTION authority_facts, authority_verdict, authority_policy, 
 -- One person stops; the application may only stop, never re-arm.
 GRANT SELECT ON interlock_switch TO app;
 GRANT EXECUTE ON FUNCTION payment_dues TO app, reader;
+GRANT EXECUTE ON FUNCTION payment_shares, payment_policy, payment_receipt, payment_take, payment_durable TO app;
+GRANT INSERT, UPDATE ON payments_series TO app;
 
 GRANT SELECT ON supply_drive, supply_order, interlock_warrant, interlock_line, interlock_cap, interlock_sending,
     interlock_switch, interlock_import TO interlock;

@@ -25,7 +25,7 @@ import json, sys
 from pathlib import Path
 from bahal.fleet.main import FleetRefused, run
 given = json.loads(sys.argv[1])
-for name in ("roster_path", "log_path", "admin_path", "clock_path"):
+for name in ("roster_path", "log_path", "admin_path", "clock_path", "fault_log_path", "counters_path"):
     given[name] = given[name] and Path(given[name])
 try:
     sys.exit(run(**given))
@@ -46,6 +46,7 @@ class Fleet:
         push_to: str | None = None,
         clock: Path | None = None,
         host_port: str = "0.0.0.0:0",
+        **more: Any,
     ) -> None:
         self.log_path = folder / "fleet.jsonl"
         self.admin_path = folder / "fleet.sock"
@@ -57,7 +58,9 @@ class Fleet:
             "push_to": push_to,
             "admin_path": str(self.admin_path),
             "clock_path": clock and str(clock),
-        }
+            "fault_log_path": str(folder / "faults.jsonl"),
+            "counters_path": None,
+        } | more
         self.process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, json.dumps(given)],
             stdout=subprocess.PIPE,

@@ -120,6 +120,7 @@ class Supervisor:
         self.home = home
         self.rooms: dict[str, Room] = {}
         self.endpoints: dict[str, Any] = {}
+        self._errands: dict[str, int] = {}
         self.check: Callable[[], None] | None = None  # called each round; the database is kept alive by it
         self._stop = threading.Event()
         self._log = structlog.get_logger(room="supervisor")
@@ -139,7 +140,26 @@ class Supervisor:
     def publish(self) -> None:
         """Write `run/endpoints.json`: where every door is and which process is behind it."""
         pids = {name: room.process.pid for name, room in self.rooms.items() if room.process is not None}
+        pids |= self._errands
         write_private(self.home.run / "endpoints.json", {**self.endpoints, "pids": {"supervisor": os.getpid(), **pids}})
+
+    def errand(self, name: str, command: list[str]) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end. While it runs its process is published like a room's: should the supervisor be
+        killed, whoever takes the folder next ends it."""
+        with subprocess.Popen(
+            command,
+            env={**os.environ, "BAHAL_HOME": str(self.home.path)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            self._errands[name] = process.pid
+            self.publish()
+            out, errors = process.communicate()
+        del self._errands[name]
+        self.publish()
+        return subprocess.CompletedProcess(command, process.returncode, out, errors)
 
     def stop_on_signals(self) -> None:
         """SIGTERM and SIGINT end `watch`."""

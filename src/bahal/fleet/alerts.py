@@ -12,6 +12,7 @@ from bahal.dlms.objects.model import PUSH_SAP
 from bahal.dlms.objects.serving import SERVER_SAP
 from bahal.dlms.security import Cipher
 from bahal.fleet.circle import Circle
+from bahal.fleet.faults import STORM_CALLS
 from bahal.fleet.registers import twelve_bytes
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -45,6 +46,24 @@ class AlertSender:
             task = asyncio.get_running_loop().create_task(self._send_queued())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def storm(self, row: int) -> None:
+        """Let a meter dial the head-end `STORM_CALLS` times, one after the other, and say nothing."""
+        task = asyncio.get_running_loop().create_task(self._dial_in_vain(row))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _dial_in_vain(self, row: int) -> None:
+        own = str(ipaddress.IPv4Address(self._circle.columns.address_of(row)))
+        for _ in range(STORM_CALLS):
+            try:
+                async with asyncio.timeout(_DIAL_DEADLINE_S):
+                    _, writer = await asyncio.open_connection(self._host, self._port, local_addr=(own, 0))
+                    writer.close()
+                    await writer.wait_closed()
+            except OSError:
+                # Refused or late: it dials again all the same.
+                self._circle.stats.errors["storm"] += 1
 
     async def drain(self, *, deadline: float) -> None:
         """Wait for what is queued, at most `deadline` seconds, then stop."""

@@ -63,7 +63,8 @@ class AlreadyConnected(Exception):
 
 
 class Circle:
-    """All meters. `alert` is called with a row whenever a meter has something to tell that nobody ordered."""
+    """All meters. `alert` is called with a row whenever a meter has something to tell that nobody ordered, `storm` when
+    it dials the head-end over and over."""
 
     def __init__(
         self,
@@ -80,6 +81,7 @@ class Circle:
         self.push_destination = push_destination
         self.stats = Stats()
         self.alert: Callable[[int], None] = lambda row: None
+        self.storm: Callable[[int], None] = lambda row: None
         self._log = log
         self._fault_log = fault_log
         self._behaviour = behaviour
@@ -214,7 +216,7 @@ class Circle:
             off = ControlState.DISCONNECTED if by_remote else ControlState.READY_FOR_RECONNECTION
             columns.control_states[row] = ControlState.CONNECTED if movement.on else off
             self._remember(row, movement.on, int(movement.business_at.timestamp()))
-            if movement.sap in columns.floors and movement.counter is not None:
-                floors = columns.floors[movement.sap]
+            floors = None if movement.sap is None else columns.floors.get(movement.sap)
+            if floors is not None and movement.counter is not None:
                 floors[row] = max(floors[row], movement.counter + 1)
         return read

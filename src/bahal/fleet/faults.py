@@ -55,9 +55,14 @@ class Kind(StrEnum):
     """A reply follows no encoding."""
     OVERSIZED = "oversized"
     """A reply claims to be longer than anybody may send."""
+    RECONNECT_STORM = "reconnect_storm"
+    """The meter dials the head-end over and over and says nothing."""
     EXCEPTION = "exception"
     """A request is answered by an ExceptionResponse, whatever became of it."""
 
+
+STORM_CALLS: Final = 40
+"""Calls of one meter in a storm of reconnects."""
 
 STANDING: Final = frozenset(
     (Kind.CONTROL_MODE_0, Kind.CONTROL_MODE_1, Kind.WRONG_KEY, Kind.DUPLICATED_TITLE, Kind.CLOCK_JUMP)
@@ -74,6 +79,7 @@ PASSING: Final = frozenset(
         Kind.HALF_OPEN,
         Kind.MALFORMED,
         Kind.OVERSIZED,
+        Kind.RECONNECT_STORM,
         Kind.EXCEPTION,
     )
 )
@@ -123,7 +129,7 @@ class Profile:
 
 
 def _each(share: float, *, ok_unmoved: float | None = None) -> Mapping[Kind, float]:
-    shares = {kind: share for kind in Kind if kind not in (Kind.LATENCY, Kind.LOST_LINK)}
+    shares: dict[Kind, float] = {kind: share for kind in Kind if kind not in (Kind.LATENCY, Kind.LOST_LINK)}
     if ok_unmoved is not None:
         shares[Kind.OK_UNMOVED] = ok_unmoved
     return MappingProxyType(shares)
@@ -142,7 +148,7 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
 
 # How often a passing fault happens: one that happens six times outlasts the five tries of a cut.
 _TIMES: Final = {Kind.ACTION_DROPPED: (1, 2), Kind.REPLY_LOST: (1,), Kind.COUNTER_ROLLED_BACK: (1,),
-                 Kind.COUNTER_LOST: (1,)}  # fmt: skip
+                 Kind.COUNTER_LOST: (1,), Kind.RECONNECT_STORM: (1,)}  # fmt: skip
 _OUTAGES: Final = (1, 2, 6)
 
 

@@ -34,8 +34,8 @@ IDLE_DEADLINE_S: Final = 120.0
 _SWEEP_S: Final = 5.0
 _DRAIN_S: Final = 3.0
 
-# Meters' own counters start at four a second since this moment, so that they are above any used by an earlier process
-# of the same fleet, which may have been killed: a meter's counter never falls.
+# Without a file of counters, meters' own start at four a second since this moment, so that they are above any used by
+# an earlier process of the same fleet, which may have been killed: a meter's counter never falls.
 _COUNTER_EPOCH: Final = 1_704_067_200
 _COUNTERS_PER_SECOND: Final = 4
 
@@ -64,6 +64,7 @@ def run(
     seed: int = 1,
     fault_log_path: Path | None = None,
     lost_links: float | None = None,
+    counters_path: Path | None = None,
 ) -> int:
     """Serve every meter of a roster until SIGTERM or SIGINT; then drain and return 0.
 
@@ -81,6 +82,7 @@ def run(
     :param seed: what the faults are drawn from.
     :param fault_log_path: the log of faults as they happen; None for none.
     :param lost_links: the share of connections that are lost, in place of the profile's.
+    :param counters_path: the file in which meters' counters outlive a killed process; None: they start above any used.
     :raises FleetRefused: no such faults, or roster, log, clock or a socket cannot be used.
     """
     _log_to_stderr()
@@ -93,11 +95,11 @@ def run(
     try:
         if faults != "none":
             rows = list(rows)
-        columns = MeterColumns(rows, first_counter=started)
+        columns = MeterColumns(rows, first_counter=started, counters_path=counters_path)
     except RosterError as error:
         raise FleetRefused(reason="roster", detail=str(error)) from error
     except OSError as error:
-        raise FleetRefused(reason="roster", detail=f"{roster_path}: {error.strerror}") from error
+        raise FleetRefused(reason="roster", detail=f"{error.filename or roster_path}: {error.strerror}") from error
     target = _address(push_to) if push_to else None
     profile = PROFILES[faults]
     if lost_links is not None:
@@ -154,7 +156,7 @@ async def _serve(
     sender = None
     if target is not None:
         sender = AlertSender(circle, host=target[0], port=target[1])
-        circle.alert = sender.alert
+        circle.alert, circle.storm = sender.alert, sender.storm
     links = Links(circle, idle_deadline=IDLE_DEADLINE_S)
     server = await loop.create_server(links.new, sock=listener, backlog=BACKLOG)
     door = None

@@ -8,11 +8,13 @@ import struct
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 from bahal.dlms.objects.disconnect import ControlState
 from bahal.dlms.quirks import STANDARD, Make, Quirks, registry
 from bahal.fleet.consumption import Dark
+from bahal.fleet.counters import in_file, in_memory
 from bahal.fleet.roster import RosterError, RosterRow
 
 # Serial (zero padded), system title, length of the LLS secret, that secret, mr_ek, us_ek, us_ak, us_hls, push_ek.
@@ -53,10 +55,12 @@ class MeterColumns:
         "settings",
     )
 
-    def __init__(self, rows: Iterable[RosterRow], *, first_counter: int) -> None:
+    def __init__(self, rows: Iterable[RosterRow], *, first_counter: int, counters_path: Path | None = None) -> None:
         """Take a roster. `first_counter` is where the meters' own invocation counters start: above any used before.
 
+        :param counters_path: a file in which counters outlive this process; None keeps them in memory.
         :raises RosterError: an address or a make's rule stands twice.
+        :raises OSError: the file of counters cannot be used.
         """
         self.identities = bytearray()
         self.control_states = bytearray()
@@ -74,8 +78,11 @@ class MeterColumns:
             addresses.append(row.host)
         count = len(addresses)
         # SAPs 32 and 48: the smallest counter accepted. Counters 32, 48 and 64: the meter's own next one.
-        self.floors = {sap: array("Q", bytes(8 * count)) for sap in (32, 48)}
-        self.counters = {sap: array("I", [first_counter]) * count for sap in (32, 48, 64)}
+        self.floors, self.counters = (
+            in_memory(count, first_counter=first_counter)
+            if counters_path is None
+            else in_file(counters_path, count, first_counter=first_counter, roster=bytes(self.identities))
+        )
         if all(addresses[n] < addresses[n + 1] for n in range(count - 1)):
             self._order = None
         else:

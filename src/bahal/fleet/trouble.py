@@ -9,7 +9,7 @@ from bahal.dlms import apdu, axdr, wrapper
 from bahal.dlms.objects.disconnect import METHOD_MOVES, Move
 from bahal.dlms.objects.model import SETTING_SAP
 from bahal.dlms.objects.serving import Origin
-from bahal.fleet.faults import STANDING, Behaviour, Kind, chance
+from bahal.fleet.faults import STANDING, STORM_CALLS, Behaviour, Kind, chance
 from bahal.fleet.meter import SimulatedMeter
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class Trouble:
                 self.drip_s = _DRIP_S
             elif fault.kind is Kind.HALF_OPEN and self._happens(Kind.HALF_OPEN, "accepted and silent"):
                 self._mute = True
+            elif fault.kind is Kind.RECONNECT_STORM and self._happens(Kind.RECONNECT_STORM, f"{STORM_CALLS} calls"):
+                circle.storm(row)
 
     # --- what the link asks -------------------------------------------------------------------------------------------
 

@@ -75,6 +75,7 @@ def fleet(
             seed=seed,
             fault_log_path=None if faults == "none" else home.logs / "faults.jsonl",
             lost_links=lost_links,
+            counters_path=home.run / "meter-counters.bin",
         )
     except meters.FleetRefused as refused:
         raise FleetDidNotStart(why=refused.detail) from refused

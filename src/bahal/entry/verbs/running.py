@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from datetime import UTC, date, datetime, timedelta
@@ -97,7 +96,7 @@ def up(
         outside = Outside(meters=consumers, seed=seed, reply_delay=reply_delay, faults=faults) if demo else None
         house.open_rooms(outside=outside)
         if demo and people and laid(home) is None:
-            _lay_people(home, consumers, defaulters, seed, cut_day)
+            _lay_people(house, consumers, defaulters, seed, cut_day)
         answering.answer(
             house.supervisor.endpoints,
             as_json=as_json,
@@ -112,14 +111,13 @@ def up(
         house.close()
 
 
-def _lay_people(home: Home, consumers: int, defaulters: int, seed: int, cut_day: date) -> None:
+def _lay_people(house: House, consumers: int, defaulters: int, seed: int, cut_day: date) -> None:
     """In a process of its own: the supervisor stays small.
 
     :raises PeopleNotLaid: it failed, in its own words.
     """
     told = [sys.executable, "-m", "bahal.entry.people", str(consumers), str(defaulters), str(seed), cut_day.isoformat()]
-    environment = {**os.environ, "BAHAL_HOME": str(home.path)}
-    ran = subprocess.run(told, env=environment, capture_output=True, text=True, check=False)
+    ran = house.supervisor.errand("people", told)
     if ran.returncode != 0:
         raise PeopleNotLaid(why=(ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"])[-1])
 

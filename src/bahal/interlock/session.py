@@ -305,6 +305,9 @@ class RelaySession(Session):
             most = 1
         if self.claim.tries < most:
             return BACK, name, pause_before(self.claim)
+        if name in _TOLD.values():
+            # Said twice, and still nobody can prove who said it: a person has to find out.
+            self._links.alarm(self.meter, name, error)
         return FIELD_TASK, "unreachable" if name in _SILENT else name, 0.0
 
     def withdrawn(self) -> None:

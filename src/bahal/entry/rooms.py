@@ -27,7 +27,7 @@ def headend(dial_in: str, metrics: str) -> None:
     home = Home.of()
     config = HeadendConfig.read(
         home.path / "headend", dsn=dsn_of("headend", home=home), dial_in=int(dial_in), metrics=int(metrics),
-        clock=_clock_path(),
+        clock=_clock_path(), links=home.socket("links.sock"),
     )  # fmt: skip
     uvloop.run(run(config))
 
@@ -38,7 +38,10 @@ def interlock(port: str) -> None:
     from bahal.interlock.main import run
 
     home = Home.of()
-    uvloop.run(run(load_config(home.path / "interlock", dsn=dsn_of("interlock", home=home), port=int(port))))
+    config = load_config(
+        home.path / "interlock", dsn=dsn_of("interlock", home=home), port=int(port), links=home.socket("links.sock")
+    )
+    uvloop.run(run(config))
 
 
 def worker(metrics: str) -> None:

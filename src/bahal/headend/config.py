@@ -27,7 +27,12 @@ class HeadendMisconfigured(Refusal):
 class HeadendConfig:
     """Everything the head-end is told. Seconds are wall time; `session_s` stays below `lease_s`, which is not renewed.
 
-    `dial_in` and `metrics` are ports: the next free one if taken, any for 0.
+    `dial_in` and `metrics` are ports: the next free one if taken, any for 0. `links` is the Unix socket over which the
+    interlock borrows lines; None lends none.
+
+    Of callers at most `dial_in_most` are open; whoever has not proved himself goes after `dial_in_idle_s` of silence or
+    `dial_in_total_s` in all, one who says nothing is asked who he is after `identify_s`. A call that nobody needs stays
+    open for later only while fewer than `lines_idle` do, and for `line_idle_s` at most.
     """
 
     dsn: str
@@ -36,8 +41,10 @@ class HeadendConfig:
     dial_in_host: str = "127.0.0.1"
     metrics: int = 9100
     clock: Path | None = None
+    links: Path | None = None
     concurrency: int = 2_000
     per_cell: int = 8
+    per_gateway: int = 16
     reply_s: float = 8.0
     connect_s: float = 8.0
     session_s: float = 25.0
@@ -49,11 +56,16 @@ class HeadendConfig:
     dial_in_most: int = 5_000
     dial_in_idle_s: float = 15.0
     dial_in_total_s: float = 60.0
+    identify_s: float = 0.5
+    lines_idle: int = 2_000
+    line_idle_s: float = 300.0
     system_title: bytes = b"BHL\x00\x00\x00\x00\x20"
 
     @staticmethod
-    def read(folder: Path, *, dsn: str, dial_in: int, metrics: int, clock: Path | None = None) -> HeadendConfig:
-        """With what `headend.json` in the folder changes, if there is one: any of the limits, `dial_in_host`.
+    def read(
+        folder: Path, *, dsn: str, dial_in: int, metrics: int, clock: Path | None = None, links: Path | None = None
+    ) -> HeadendConfig:
+        """With what `headend.json` in the folder changes, if there is one: any of the limits, `dial_in_host`, `links`.
 
         :raises HeadendMisconfigured: no JSON object, a name that is not known, or a value of another kind.
         """
@@ -63,11 +75,14 @@ class HeadendConfig:
             stated = {}
         except (OSError, ValueError) as wrong:
             raise HeadendMisconfigured(file="headend.json", why=str(wrong)) from wrong
-        config = HeadendConfig(dsn=dsn, folder=folder, dial_in=dial_in, metrics=metrics, clock=clock)
+        config = HeadendConfig(dsn=dsn, folder=folder, dial_in=dial_in, metrics=metrics, clock=clock, links=links)
         if not isinstance(stated, dict):
             raise HeadendMisconfigured(file="headend.json", why="not a JSON object")
         changed: dict[str, Any] = {}
         for name, value in stated.items():
+            if name == "links" and isinstance(value, str) and value:
+                changed[name] = Path(value)
+                continue
             kind = type(getattr(config, name, None))
             wanted = str if name == "dial_in_host" else (int, float) if kind is float else int
             if (

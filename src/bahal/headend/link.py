@@ -1,4 +1,4 @@
-"""One session with one meter: a TCP connection, an association on it, deadlines, and an end that always comes.
+"""One session with one meter: a way to it, an association on that, deadlines, and an end that always comes.
 
 A session is a callback machine, not a coroutine: a process holds ten thousand of them and touches each only when bytes
 arrive or its time is up. What it says to the meter is a subclass's business; here is what all of them share:
@@ -8,7 +8,11 @@ arrive or its time is up. What it says to the meter is a subclass's business; he
 - at most `RECEIVE_LIMIT` bytes and `NOTIFICATION_LIMIT` unasked notifications are taken from a meter in one session;
 - releasing the association is best effort and nothing waits for it.
 
-Names of link errors: unreachable, connect_timeout, reply_timeout, session_timeout, connection_lost, flooded.
+A `Way` gives the session its connection: a TCP connection dialled here, the meter's own call, a gateway, a link lent by
+another process. The session cannot tell the difference, and gives it back by closing it.
+
+Names of link errors: unreachable, connect_timeout, reply_timeout, session_timeout, connection_lost, flooded; no_line
+(the meter has not called), gateway_down, lender_away (whoever holds the meter's call does not answer).
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from abc import ABC, abstractmethod
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 import structlog
 
@@ -31,11 +35,65 @@ RECEIVE_LIMIT: Final = 1 << 20
 NOTIFICATION_LIMIT: Final = 16
 
 LINK_ERRORS: Final = frozenset(
-    ("unreachable", "connect_timeout", "reply_timeout", "session_timeout", "connection_lost", "flooded")
+    (
+        "unreachable",
+        "connect_timeout",
+        "reply_timeout",
+        "session_timeout",
+        "connection_lost",
+        "flooded",
+        "no_line",
+        "gateway_down",
+        "lender_away",
+    )
 )
 
 ALARMING: Final = frozenset(("bad_tag", "hls_failed", "replayed_counter", "weak_protection", "wrong_system_title"))
 """Errors that are no weather: somebody else's key or title, or frames that were used before. Each is an alarm."""
+
+
+class LinkLost(OSError):
+    """There is no way to the meter, or it ended; `name` is one of `LINK_ERRORS`."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class Opening(Protocol):
+    """A way being opened."""
+
+    def cancel(self) -> object:
+        """Nobody waits for it any more."""
+        ...
+
+
+class Way(Protocol):
+    """How a session comes to its meter."""
+
+    def open(self, session: Session) -> Opening:
+        """Begin to open it: later, `session.connection_made` is called with a transport, or `break_off` with a name."""
+        ...
+
+
+class DialOut:
+    """A TCP connection of the session's own to the meter's address."""
+
+    __slots__ = ("_host", "_port")
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host = host
+        self._port = port
+
+    def open(self, session: Session) -> Opening:
+        """Connect."""
+        return session.loop.create_task(self._connect(session))
+
+    async def _connect(self, session: Session) -> None:
+        try:
+            await session.loop.create_connection(lambda: session, self._host, self._port)
+        except OSError as error:
+            session.break_off("unreachable", error)
 
 
 class Links:
@@ -74,9 +132,9 @@ class Session(asyncio.Protocol, ABC):
     """
 
     __slots__ = (
-        "_connecting",
         "_links",
         "_notifications",
+        "_opening",
         "_over",
         "_received",
         "_releasing",
@@ -93,7 +151,7 @@ class Session(asyncio.Protocol, ABC):
     def __init__(self, links: Links) -> None:
         self._links = links
         self._transport: asyncio.Transport | None = None
-        self._connecting: asyncio.Task[None] | None = None
+        self._opening: Opening | None = None
         self._over = False
         self._releasing = False
         self._received = 0
@@ -122,8 +180,17 @@ class Session(asyncio.Protocol, ABC):
     def closed(self) -> None:
         """The connection is given up, whatever happened. Called exactly once after `begin`."""
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that the session lives in."""
+        return self._links.loop
+
     def begin(self, host: str, port: int, *, total_s: float) -> None:
-        """Connect and open the association; the session ends within `total_s` seconds."""
+        """Dial the meter and open the association; the session ends within `total_s` seconds."""
+        self.begin_by(DialOut(host, port), total_s=total_s)
+
+    def begin_by(self, way: Way, *, total_s: float) -> None:
+        """Reach the meter by this way and open the association; the session ends within `total_s` seconds."""
         links = self._links
         now = links.loop.time()
         self.started = now
@@ -131,7 +198,9 @@ class Session(asyncio.Protocol, ABC):
         self.due = min(now + links.connect_s, self.ends)
         links.open.add(self)
         links.deadlines.watch(self)
-        self._connecting = links.loop.create_task(self._connect(host, port))
+        opening = way.open(self)
+        if not self._over and self._transport is None:
+            self._opening = opening
 
     def say(self, request: bytes) -> None:
         """Write a request; its reply has `reply_s`."""
@@ -183,23 +252,18 @@ class Session(asyncio.Protocol, ABC):
 
     # --- asyncio's side ----------------------------------------------------------------------------------------------
 
-    async def _connect(self, host: str, port: int) -> None:
-        try:
-            await self._links.loop.create_connection(lambda: self, host, port)
-        except OSError as error:
-            self._connecting = None
-            self.break_off("unreachable", error)
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Connected: open the association."""
         # uvloop's transports are none of asyncio's classes.
         made = cast(asyncio.Transport, transport)
-        self._connecting = None
+        self._opening = None
         if self._over:
             made.abort()
             return
         self._transport = made
-        made.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        own = made.get_extra_info("socket")
+        if own is not None and own.family in (socket.AF_INET, socket.AF_INET6):
+            own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             self.say(self.association.open())
         except DlmsError as error:
@@ -246,7 +310,7 @@ class Session(asyncio.Protocol, ABC):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
-        self.break_off("connection_lost", exc)
+        self.break_off(exc.name if isinstance(exc, LinkLost) else "connection_lost", exc)
 
     def expire(self) -> None:
         """A deadline passed."""
@@ -265,9 +329,10 @@ class Session(asyncio.Protocol, ABC):
         links.open.discard(self)
         links.deadlines.forget(self)
         self.association.lost()
-        if self._connecting is not None:
-            self._connecting.cancel()
-            self._connecting = None
+        opening = self._opening
+        if opening is not None:
+            self._opening = None
+            opening.cancel()
         transport = self._transport
         if transport is not None:
             self._transport = None

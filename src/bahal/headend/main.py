@@ -1,12 +1,21 @@
-"""The head-end's process: reads that were asked for, and the dial-in door, until SIGTERM."""
+"""The head-end's process: reads that were asked for, the dial-in door and the lending door, until SIGTERM."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
+import os
+from pathlib import Path
 
+from bahal.headend.calls import Calls
 from bahal.headend.config import HeadendConfig, HeadendMisconfigured
 from bahal.headend.database import FAILURES, Database, Ringer, listen
+from bahal.headend.gateway import GatewayLines
+from bahal.headend.identify import Identification
 from bahal.headend.keys import KeyRing, read_sealing_key
+from bahal.headend.lending import Lender
+from bahal.headend.lines import Board
 from bahal.headend.link import Links
 from bahal.headend.metrics import DatabaseMetrics, LinkMetrics, PushMetrics
 from bahal.headend.pushes import WORKERS, Pushes
@@ -18,6 +27,8 @@ __all__ = ["HeadendConfig", "run"]
 
 _BACKLOG = 4096
 _HEALTH_EVERY_S = 2.0
+URGENT_PUSHES = 200
+"""With so many alarms waiting to be stored, reads stand back."""
 
 
 async def run(config: HeadendConfig) -> None:
@@ -33,38 +44,69 @@ async def run(config: HeadendConfig) -> None:
         room_key = read_sealing_key(config.folder / "sealing.key")
     except (OSError, ValueError) as wrong:
         raise HeadendMisconfigured(file="sealing.key", why=str(wrong)) from wrong
-    room_for_sockets(config.concurrency + config.dial_in_most)
+    room_for_sockets(2 * config.concurrency + config.dial_in_most)
 
     worker = worker_name()
+    loop = asyncio.get_running_loop()
     database = Database(
         config.dsn, room=room.name, connections=config.connections, metrics=DatabaseMetrics(room.registry)
     )
     link_metrics, push_metrics = LinkMetrics(room.registry), PushMetrics(room.registry)
-    links = Links(
-        loop=asyncio.get_running_loop(), metrics=link_metrics, reply_s=config.reply_s, connect_s=config.connect_s
-    )
+    links = Links(loop=loop, metrics=link_metrics, reply_s=config.reply_s, connect_s=config.connect_s)
     keys = KeyRing(room_key, database=database, imports="headend_import", ready=ReadingKeys)
-    ringer = Ringer(database, "bahal_events", pause_s=0.02)
-    reads = Reads(config=config, worker=worker, database=database, clock=clock, links=links, keys=keys)
-    pushes = Pushes(config=config, database=database, business=clock, keys=keys, metrics=push_metrics, ringer=ringer)
+    ringers = {bell: Ringer(database, f"bahal_{bell}", pause_s=0.02) for bell in ("events", "orders", "wakeups")}
+    calls = Calls(
+        config=config,
+        database=database,
+        metrics=push_metrics,
+        orders=ringers["orders"],
+        wakeups=ringers["wakeups"],
+        reads_due=lambda: reads.ring(),
+    )
+    pushes = Pushes(
+        database=database, business=clock, keys=keys, metrics=push_metrics, ringer=ringers["events"],
+        pressed=calls.press,
+    )  # fmt: skip
+    gateways = GatewayLines(
+        loop=loop, metrics=link_metrics, connect_s=config.connect_s, rest_s=config.reply_s, pushes=pushes
+    )
+    board = Board(loop, gateways)
+    calls.board, calls.pushes = board, pushes
+    calls.ask_who = Identification(config=config, worker=worker, database=database, links=links, keys=keys).ask
+    reads = Reads(
+        config=config, worker=worker, database=database, clock=clock, links=links, keys=keys, board=board,
+        pressed=lambda: pushes.waiting > URGENT_PUSHES or bool(calls.restoring),
+    )  # fmt: skip
     link_metrics.open.set_function(lambda: len(links.open))
     link_metrics.waiting.set_function(lambda: reads.pacing.waiting)
-    push_metrics.open.set_function(lambda: len(pushes.open))
+    push_metrics.open.set_function(lambda: len(calls.open))
+    push_metrics.lines.set_function(lambda: len(board.calls))
 
     await database.open()
     page, metrics_port = await room.status(config.metrics)
-    door, dial_in = await listen_near(pushes.new, host=config.dial_in_host, port=config.dial_in, backlog=_BACKLOG)
+    door, dial_in = await listen_near(calls.new, host=config.dial_in_host, port=config.dial_in, backlog=_BACKLOG)
+    lending = None if config.links is None else await _lend(config.links, board, push_metrics)
     room.part("listen", listen(database, {"bahal_reads": reads.ring}))
-    room.part("ringer", ringer.run())
-    room.part("answers", reads.answers.run())
-    room.part("reads", reads.run())
-    room.part("watch", pushes.watch())
+    for bell, ringer in ringers.items():
+        room.part(f"ring-{bell}", ringer.run())
+    for name, running in {
+        "answers": reads.answers.run(),
+        "strangers": reads.strangers.run(),
+        "reads": reads.run(),
+        "proofs": calls.proofs.run(),
+        "watch": calls.watch(),
+        "mind": calls.mind(),
+        "wake": calls.wake(),
+    }.items():
+        room.part(name, running)
     room.part("health", _health(room, database))
     for lane in range(WORKERS):
         room.part(f"pushes-{lane}", pushes.work(lane))
 
     async def drain() -> None:
         door.close()
+        if lending is not None:
+            lending.close()
         await asyncio.gather(reads.drain(), pushes.drain())
 
     try:
@@ -75,11 +117,32 @@ async def run(config: HeadendConfig) -> None:
         )
     finally:
         door.close()
+        if lending is not None:
+            lending.close()
         links.abort_all("connection_lost")
-        for dial_in_open in list(pushes.open):
-            dial_in_open.refuse("closing")
+        calls.close()
+        gateways.close()
         page.close()
         await database.close()
+
+
+async def _lend(path: Path, board: Board, metrics: PushMetrics) -> asyncio.AbstractServer:
+    """Open the lending door, for this user and group only; a socket left by a dead process is replaced.
+
+    :raises OSError: the path cannot be used.
+    """
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    if path.parent.stat().st_uid != os.getuid():
+        raise PermissionError(errno.EACCES, "somebody else's folder", str(path.parent))
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    mask = os.umask(0o117)
+    try:
+        return await asyncio.get_running_loop().create_unix_server(
+            lambda: Lender(board, metrics), path=str(path), backlog=_BACKLOG
+        )
+    finally:
+        os.umask(mask)
 
 
 async def _health(room: Room, database: Database) -> None:

@@ -48,7 +48,7 @@ class DatabaseMetrics:
 
 
 class PushMetrics:
-    """Counted by the dial-in listener."""
+    """Counted by the dial-in door."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.received = Counter(
@@ -58,3 +58,11 @@ class PushMetrics:
         self.refused = Counter(
             "bahal_dial_in_refused_total", "Dial-in connections refused, by reason", ["reason"], registry=registry
         )
+        self.lines = Gauge("bahal_lines_open", "Calls that meters keep open, proved", registry=registry)
+        self.ended = Counter(
+            "bahal_calls_ended_total", "Proved calls that the head-end ended, by reason", ["reason"], registry=registry
+        )
+        self.lent = Counter(
+            "bahal_lines_lent_total", "Lines that the interlock asked for, by outcome", ["outcome"], registry=registry
+        )
+        self.wakeups = Counter("bahal_wakeups_asked_total", "Meters asked by SMS to call", registry=registry)

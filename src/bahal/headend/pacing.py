@@ -1,8 +1,9 @@
 """Who may talk now: a limit in total and per cell, an order of service, and a bounded wait.
 
-A cell is a base station (or any name that meters share); too many sessions in one cell slow each other down. Whoever
-finds no room waits, and is served in the order restore > payment > alarm > cut > profile, then in order of arrival. A
-restore may go over either limit by a little, so that a cell full of stalled cuts never keeps somebody in the dark.
+A cell is a base station, or a gateway, or any name that meters share; too many sessions in one cell slow each other
+down. Whoever finds no room waits, and is served in the order restore > payment > alarm > cut > profile, then as they
+came. A restore may go over either limit by a little, so that a cell full of stalled cuts never keeps somebody in the
+dark.
 
 Nothing here knows a clock: who waited too long says so himself when he is started.
 """
@@ -46,10 +47,11 @@ class PacingFull(Exception):
 
 
 class _Cell:
-    __slots__ = ("name", "queues", "running")
+    __slots__ = ("most", "name", "queues", "running")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, most: int) -> None:
         self.name = name
+        self.most = most
         self.running = 0
         self.queues: dict[Service, deque[Start]] = {}
 
@@ -79,8 +81,8 @@ class Pacing:
         spare = self._spare if service is Service.RESTORE else 0
         return max(0, min(self.total + spare - self.running - self.waiting, self._bound - self.waiting))
 
-    def offer(self, service: Service, cell: str, start: Start) -> None:
-        """Start now if there is room, else wait.
+    def offer(self, service: Service, cell: str, start: Start, *, most: int | None = None) -> None:
+        """Start now if there is room, else wait. `most`: how many at once in this cell, if it is not `per_cell`.
 
         :raises PacingFull: too many wait.
         """
@@ -88,7 +90,7 @@ class Pacing:
             raise PacingFull(self.waiting)
         place = self._cells.get(cell)
         if place is None:
-            place = self._cells[cell] = _Cell(cell)
+            place = self._cells[cell] = _Cell(cell, self.per_cell if most is None else most)
         queue = place.queues.get(service)
         if queue is None:
             queue = place.queues[service] = deque()
@@ -107,7 +109,7 @@ class Pacing:
         self._serve()
 
     def _has_room(self, place: _Cell, service: Service) -> bool:
-        return place.running < self.per_cell + (SPARE_IN_CELL if service is Service.RESTORE else 0)
+        return place.running < place.most + (SPARE_IN_CELL if service is Service.RESTORE else 0)
 
     def _refresh(self, place: _Cell) -> None:
         """Note for which services this cell has somebody waiting and room, or forget an empty cell."""

@@ -1,5 +1,9 @@
 """Reads on demand: claim a request, ask the meter for one register as client 32, write the value or a reason back.
 
+A read goes over the meter's own call if there is one, through its gateway if it stands behind one, else to its address.
+A meter that calls and has not is asked for again later; it costs no try. While somebody waits in the dark, or alarms
+wait to be stored, only a few reads run beside them.
+
 The reading association encrypts and proves nothing (IS 15959: LLS, security control 0x20), so the meter's counter is
 checked within a session and never kept: whoever forged a high one would lock the meter out for ever.
 """
@@ -7,7 +11,7 @@ checked within a session and never kept: whoever forged a high one would lock th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -24,7 +28,8 @@ from bahal.headend.batches import Batcher
 from bahal.headend.config import READING_SAP, HeadendConfig
 from bahal.headend.database import FAILURES, Database
 from bahal.headend.keys import KeyRing
-from bahal.headend.link import Links, Session
+from bahal.headend.lines import Board, OverLine
+from bahal.headend.link import LINK_ERRORS, DialOut, Links, Session, Way
 from bahal.headend.pacing import Pacing, Service
 from bahal.shared.clock import Clock
 from bahal.shared.crash import crash_point
@@ -34,14 +39,19 @@ CLAIM_AT_MOST: Final = 400
 BATCH: Final = 500
 LINGER_S: Final = 0.005
 REGISTER_CLASS: Final = 3
+BESIDE: Final = 4
+"""Reads at once while something more urgent waits."""
 _VALUE: Final = 2
 _LARGEST: Final = 1 << 63
 
 _CLAIM: Final = """
     SELECT request_id, register, meter, make, system_title, host, port, cell, import::text, sealed, token, counter,
-           tries
+           tries, link, gateway, wport, learned
     FROM headend_claim(%s, %s, %s, %s)
 """
+_FORGET: Final = "SELECT address_forget(%s::text[], %s::text[], %s::text[])"
+_NOT_THERE: Final = LINK_ERRORS - {"connection_lost", "flooded"}
+"""Nobody answered: that says nothing of who lives at an address."""
 _RESULTS: Final = "SELECT headend_results(%s, %s::bigint[], %s::bigint[], %s::timestamptz[], %s::bigint[], %s::text[])"
 
 
@@ -61,6 +71,15 @@ class Read(NamedTuple):
     token: int
     counter: int
     tries: int
+    link: str
+    gateway: str | None
+    wport: int
+    learned: bool
+
+    @property
+    def place(self) -> str:
+        """What paces it: its gateway, or its cell."""
+        return self.gateway or self.cell
 
 
 class Answer(NamedTuple):
@@ -114,7 +133,7 @@ def obis_of(text: str) -> bytes:
 class ReadSession(Session):
     """AARQ with the password, one GET, RLRQ."""
 
-    __slots__ = ("_obis", "_reads", "read")
+    __slots__ = ("_obis", "_opened", "_reads", "read")
 
     def __init__(self, *, links: Links, reads: Reads, read: Read, keys: ReadingKeys, title: bytes, block: int) -> None:
         """:raises KeyShared: the reading client's key is not ours."""
@@ -124,8 +143,10 @@ class ReadSession(Session):
         self.read = read
         self._reads = reads
         self._obis = obis_of(read.register)
+        self._opened = False
         self.association = ClientAssociation(
             client_sap=READING_SAP,
+            server_sap=read.wport,
             mechanism=security.MECHANISM_LLS,
             security_control=security.ENCRYPTED,
             system_title=title,
@@ -145,6 +166,7 @@ class ReadSession(Session):
     def heard(self, event: Event) -> None:
         """Opened: ask. Answered: done."""
         if isinstance(event, Opened):
+            self._opened = True
             self.say(self.association.get(REGISTER_CLASS, self._obis, _VALUE))
         elif not isinstance(event, Got):
             self.break_off("data_access_refused")
@@ -159,6 +181,8 @@ class ReadSession(Session):
 
     def failed(self, name: str, error: Exception | None) -> None:
         """The request is tried again, or ends with this reason."""
+        if self.read.learned and not self._opened and name not in _NOT_THERE:
+            self._reads.met_another(self.read, name)
         self._reads.answered(self.read, None, name, self._links.loop.time() - self.started)
 
     def closed(self) -> None:
@@ -178,7 +202,12 @@ class Reads:
         clock: Clock,
         links: Links,
         keys: KeyRing[ReadingKeys],
+        board: Board,
+        pressed: Callable[[], bool],
     ) -> None:
+        """`pressed` tells whether something more urgent than reads waits."""
+        self._board = board
+        self._pressed = pressed
         self._config = config
         self._worker = worker
         self._database = database
@@ -189,6 +218,7 @@ class Reads:
         self.pacing = Pacing(
             total=config.concurrency, per_cell=config.per_cell, waiting=config.concurrency + CLAIM_AT_MOST
         )
+        self.strangers: Batcher[tuple[str, str, str]] = Batcher(self._forget, most=BATCH, linger_s=LINGER_S)
         self.answers: Batcher[Answer] = Batcher(self._write, most=BATCH, linger_s=LINGER_S)
         self._wake = asyncio.Event()
         self._closing = False
@@ -204,6 +234,8 @@ class Reads:
             try:
                 while not self._closing:
                     room = min(CLAIM_AT_MOST, self.pacing.room(Service.PROFILE))
+                    if self._pressed():
+                        room = min(room, BESIDE - self.pacing.running - self.pacing.waiting)
                     if room <= 0 or await self._claim(room) < room:
                         break
             except FAILURES as error:
@@ -234,7 +266,8 @@ class Reads:
         reads = [Read._make(row) for row in rows]
         await self._keys.learn(read.import_id for read in reads)
         for read in reads:
-            self.pacing.offer(Service.PROFILE, read.cell, partial(self._start, read, latest))
+            most = None if read.gateway is None else config.per_gateway
+            self.pacing.offer(Service.PROFILE, read.place, partial(self._start, read, latest), most=most)
         return len(reads)
 
     def _start(self, read: Read, latest: float) -> bool:
@@ -242,6 +275,11 @@ class Reads:
             self.answered(read, None, "no_room", 0.0)
             return False
         config = self._config
+        way = self._way(read)
+        if way is None:
+            self._board.wanted.add(read.meter)
+            self.answered(read, None, "no_line", 0.0)
+            return False
         try:
             session = ReadSession(
                 links=self._links,
@@ -260,8 +298,20 @@ class Reads:
         except ValueError:
             self.answered(read, None, "register_unknown", 0.0)
             return False
-        session.begin(read.host, read.port, total_s=config.session_s)
+        session.begin_by(way, total_s=config.session_s)
         return True
+
+    def _way(self, read: Read) -> Way | None:
+        """How to reach the meter now; None for one that calls and has not."""
+        if read.gateway is not None:
+            return OverLine(self._board, read.meter, Service.PROFILE, gateway=read.gateway, wport=read.wport)
+        if read.meter in self._board.calls:
+            return OverLine(self._board, read.meter, Service.PROFILE)
+        return None if read.link == "dial_in" else DialOut(read.host, read.port)
+
+    def met_another(self, read: Read, why: str) -> None:
+        """Whoever answers where the meter once called from is not that meter."""
+        self.strangers.put((read.meter, read.host, why))
 
     def answered(self, read: Read, value: int | None, reason: str, seconds: float) -> None:
         """A read ended with a value or a reason."""
@@ -272,8 +322,16 @@ class Reads:
 
     def link_closed(self, read: Read) -> None:
         """Room for the next."""
-        self.pacing.ended(read.cell)
+        self.pacing.ended(read.place)
         self._wake.set()
+
+    async def _forget(self, batch: Sequence[tuple[str, str, str]]) -> None:
+        try:
+            await self._database.rows(_FORGET, tuple(list(column) for column in zip(*batch, strict=True)))
+        except FAILURES as error:
+            # The next session there ends the same way and says so again.
+            self._database.metrics.failures.labels("forget").inc()
+            self._log.warning("addresses_not_forgotten", error=type(error).__name__, addresses=len(batch))
 
     async def _write(self, batch: Sequence[Answer]) -> None:
         columns: list[list[Any]] = [

@@ -1,7 +1,8 @@
 """The interlock's own configuration, from its own folder; nothing in it can be changed through the database.
 
 `interlock.json`: `rehearsal` (dials 127.0.0.0/8 only and takes the business time from `clock`), `concurrency`,
-`per_cell`, and optionally the limits below. A production interlock refuses a clock file: its time is the machine's.
+`per_cell`, and optionally the limits below and `links`, its head-ends' lending doors. A production interlock refuses a
+clock file: its time is the machine's.
 `officers.json`: whose signatures count. `profile.json`: the caps, signed by two of them. `sealing.key`: X25519.
 """
 
@@ -51,8 +52,10 @@ class InterlockConfig:
     port: int = 8802
     rehearsal: bool = False
     clock: Path | None = None
+    links: tuple[Path, ...] = ()
     concurrency: int = 10_000
     per_cell: int = 8
+    per_gateway: int = 16
     reply_s: float = 8.0
     connect_s: float = 8.0
     session_s: float = 25.0
@@ -93,6 +96,7 @@ class InterlockConfig:
 _NUMBERS: dict[str, type] = {
     "concurrency": int,
     "per_cell": int,
+    "per_gateway": int,
     "reply_s": float,
     "connect_s": float,
     "session_s": float,
@@ -104,8 +108,8 @@ _NUMBERS: dict[str, type] = {
 }
 
 
-def load_config(folder: Path, *, dsn: str, port: int = 8802) -> InterlockConfig:
-    """Read `interlock.json`.
+def load_config(folder: Path, *, dsn: str, port: int = 8802, links: Path | None = None) -> InterlockConfig:
+    """Read `interlock.json`; `links` is the lending door where it names none.
 
     :raises InterlockMisconfigured: no such file, a value that is no positive number, limits that contradict each other,
         or a production instance with a clock file.
@@ -117,6 +121,9 @@ def load_config(folder: Path, *, dsn: str, port: int = 8802) -> InterlockConfig:
         raise InterlockMisconfigured(file="interlock.json", why="rehearsal must be true or false")
     if clock is not None and not rehearsal:
         raise InterlockMisconfigured(file="interlock.json", why="a production interlock takes no clock file")
+    doors = stated.get("links", [] if links is None else [str(links)])
+    if not isinstance(doors, list) or not all(isinstance(each, str) for each in doors):
+        raise InterlockMisconfigured(file="interlock.json", why="links must be a list of paths")
     numbers: dict[str, Any] = {}
     for name, kind in _NUMBERS.items():
         value = stated.get(name)
@@ -126,7 +133,13 @@ def load_config(folder: Path, *, dsn: str, port: int = 8802) -> InterlockConfig:
             raise InterlockMisconfigured(file="interlock.json", why=f"{name} must be a number above zero")
         numbers[name] = kind(value)
     config = InterlockConfig(
-        dsn=dsn, folder=folder, port=port, rehearsal=rehearsal, clock=Path(clock) if clock else None, **numbers
+        dsn=dsn,
+        folder=folder,
+        port=port,
+        rehearsal=rehearsal,
+        clock=Path(clock) if clock else None,
+        links=tuple(map(Path, doors)),
+        **numbers,
     )
     if config.session_s >= config.lease_s:
         raise InterlockMisconfigured(file="interlock.json", why="session_s must be below lease_s")

@@ -13,10 +13,12 @@ from typing import Final
 
 import structlog
 
+from bahal.headend.batches import Batcher
 from bahal.headend.database import FAILURES, Database, Ringer
 from bahal.headend.keys import KeyRing
-from bahal.headend.link import Links
+from bahal.headend.link import DialOut, Links, Way
 from bahal.headend.pacing import Pacing, Service
+from bahal.interlock.borrowing import Borrow
 from bahal.interlock.canary import DeadMan
 from bahal.interlock.config import InterlockConfig
 from bahal.interlock.metrics import InterlockMetrics
@@ -39,9 +41,10 @@ _BREATH_S: Final = 0.01
 
 CLAIM_STATEMENT: Final = """
     SELECT order_id, kind, state, drive, "position", sends, tries, meter, connection, make, system_title, host, port,
-           cell, import::text, sealed, token, counter, meter_counter
+           cell, import::text, sealed, token, counter, meter_counter, link, gateway, wport, learned
     FROM interlock_claim(%s, %s, %s, %s, %s, %s)
 """
+FORGET_STATEMENT: Final = "SELECT address_forget(%s::text[], %s::text[], %s::text[])"
 _SERVICE: Final = {RESTORE: Service.RESTORE, CUT: Service.CUT}
 
 
@@ -76,6 +79,7 @@ class InterlockDesk:
         self.results = Results(
             database=database, worker=worker, clock=clock, ringer=ringer, written=self._results_written
         )
+        self.strangers: Batcher[tuple[str, str, str]] = Batcher(self._forget, most=CLAIM_AT_MOST, linger_s=0.0)
         self._deadman = DeadMan()
         self._stop_asked = self._stop_thrown = False
         self.results_seen: Callable[[], object] = lambda: None
@@ -190,7 +194,7 @@ class InterlockDesk:
         return len(claims)
 
     def _take(self, claim: Claim, latest: float) -> None:
-        if not self._config.may_dial(claim.host):
+        if claim.link == "dial_out" and not self._config.may_dial(claim.host):
             self._end_unstarted(claim, FIELD_TASK, "address_refused")
             return
         try:
@@ -198,7 +202,8 @@ class InterlockDesk:
         except SealBroken:
             self._end_unstarted(claim, FIELD_TASK, "seal_broken")
             return
-        self.pacing.offer(_SERVICE[claim.kind], claim.cell, partial(self._start, claim, keys, latest))
+        most = None if claim.gateway is None else self._config.per_gateway
+        self.pacing.offer(_SERVICE[claim.kind], claim.place, partial(self._start, claim, keys, latest), most=most)
 
     def _start(self, claim: Claim, keys: RelayKeys, latest: float) -> bool:
         if self._closing or self._links.loop.time() > latest:
@@ -213,8 +218,15 @@ class InterlockDesk:
             title=config.system_title,
             block=config.counter_block,
         )
-        session.begin(claim.host, claim.port, total_s=config.session_s)
+        session.begin_by(self._way(claim), total_s=config.session_s)
         return True
+
+    def _way(self, claim: Claim) -> Way:
+        """Dial the meter, or borrow the line that a head-end has to it."""
+        config = self._config
+        if claim.link == "dial_out":
+            return DialOut(claim.host, claim.port)
+        return Borrow(claim, doors=config.links, may_dial=config.may_dial)
 
     def _end_unstarted(self, claim: Claim, state: str, reason: str, retry_s: float = 0.0) -> None:
         self._links.metrics.sessions.labels(reason).inc()
@@ -235,6 +247,19 @@ class InterlockDesk:
             self._metrics.late.inc()
         self.results.put(outcome)
 
+    def met_another(self, claim: Claim, why: str) -> None:
+        """Whoever answers where the meter once called from is not that meter."""
+        self._log.warning("address_forgotten", meter=claim.meter, host=claim.host, why=why)
+        self.strangers.put((claim.meter, claim.host, why))
+
+    async def _forget(self, batch: Sequence[tuple[str, str, str]]) -> None:
+        try:
+            await self._database.rows(FORGET_STATEMENT, tuple(list(column) for column in zip(*batch, strict=True)))
+        except FAILURES as error:
+            # The next session there ends the same way and says so again.
+            self._database.metrics.failures.labels("forget").inc()
+            self._log.warning("addresses_not_forgotten", error=type(error).__name__, addresses=len(batch))
+
     def moved(self, *, as_ordered: bool) -> None:
         """Count for the dead-man."""
         if self._deadman.count(as_ordered=as_ordered) and not self._stop_asked:
@@ -243,7 +268,7 @@ class InterlockDesk:
 
     def link_closed(self, claim: Claim) -> None:
         """Room for the next."""
-        self.pacing.ended(claim.cell)
+        self.pacing.ended(claim.place)
         if self._cuts_due and not self._wake.is_set() and self.pacing.room(Service.CUT) >= self._worth:
             self._wake.set()
 

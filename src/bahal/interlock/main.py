@@ -106,6 +106,7 @@ class Interlock:
         room.part("cuts", self.desk.sender.cuts.run())
         room.part("restores", self.desk.sender.restores.run())
         room.part("results", self.desk.results.batches.run())
+        room.part("strangers", self.desk.strangers.run())
         room.part("tend", self._tend())
         room.part("desk", self.desk.run())
 

@@ -21,6 +21,9 @@ MOST_TRIES: Final = {CUT: 5, RESTORE: 8}
 class Claim(NamedTuple):
     """A row of `interlock_claim`: the order, its meter, the lease's token and the reserved counters.
 
+    `link` says how the meter is reached: `dial_out` at `host`, which was `learned` when it last called or else stands
+    in the register; `dial_in` over its own call; `gateway` through that host:port, as `wport`.
+
     `state` is `claimed`, or `unknown` for one that was sent before and whose relay has to be read first.
     """
 
@@ -43,6 +46,15 @@ class Claim(NamedTuple):
     token: int
     counter: int
     meter_counter: int
+    link: str = "dial_out"
+    gateway: str | None = None
+    wport: int = 1
+    learned: bool = False
+
+    @property
+    def place(self) -> str:
+        """What paces it: its gateway, or its cell."""
+        return self.gateway or self.cell
 
 
 class Outcome(NamedTuple):
@@ -76,6 +88,10 @@ class Outcome(NamedTuple):
             self.meter_counter,
             self.retry_s,
         )
+
+
+NO_LINE_PAUSE_S: Final = 30.0
+"""When to ask again for a meter that has not called; the head-end makes the order due as soon as it does."""
 
 
 def pause_before(claim: Claim) -> float:

@@ -40,6 +40,7 @@ from bahal.interlock.orders import (
     FIELD_TASK,
     MOST_SENDS,
     MOST_TRIES,
+    NO_LINE_PAUSE_S,
     UNSENT,
     Claim,
     Outcome,
@@ -55,7 +56,9 @@ WRITE_WITHIN_S: Final = 0.25
 """The ACTION follows the commit within this, or is not written at all."""
 
 _AFTER_UNMOVED_S: Final = 1.0
-_SILENT: Final = LINK_ERRORS - {"flooded"}
+_SILENT: Final = LINK_ERRORS - {"flooded", "no_line", "gateway_down"}
+_NOT_THERE: Final = LINK_ERRORS - {"connection_lost", "flooded"}
+"""Nobody answered: that says nothing of who lives at an address."""
 _TOLD: Final = {SERVICE_DECIPHERING_ERROR: "key_refused", SERVICE_INVOCATION_COUNTER_ERROR: "counter_refused"}
 _TRANSIENT: Final = LINK_ERRORS | {"service_exception", "malformed", "unexpected", "oversized"}
 """What may pass by itself; any other error before sending means a key, a title or a counter is wrong: a field task."""
@@ -81,6 +84,10 @@ class Desk(Protocol):
 
     def ended(self, outcome: Outcome, seconds: float) -> None:
         """The attempt ended so."""
+        ...
+
+    def met_another(self, claim: Claim, why: str) -> None:
+        """Whoever answers where the meter once called from is not that meter."""
         ...
 
     def moved(self, *, as_ordered: bool) -> None:
@@ -116,6 +123,7 @@ class RelaySession(Session):
         self.claim = claim
         self.association = ClientAssociation(
             client_sap=SETTING_SAP,
+            server_sap=claim.wport,
             mechanism=quirks.hls_mechanism,
             security_control=security.AUTHENTICATED_ENCRYPTED,
             system_title=title,
@@ -296,6 +304,10 @@ class RelaySession(Session):
     def give_up(self, name: str, error: Exception | None = None) -> tuple[str, str, float]:
         """State, reason and pause for an order whose session broke before anything was sent."""
         most = MOST_TRIES[self.claim.kind]
+        if self.claim.learned and self._step is Step.OPENING and name not in _NOT_THERE:
+            # Somebody else lives there now. The next try dials the address in the register.
+            self._desk.met_another(self.claim, name)
+            return BACK, name, pause_before(self.claim)
         if isinstance(error, ServiceException) and error.service_error in _TOLD:
             # Anybody may have said that, so once more; but a wrong key does not pass by waiting.
             name, most = _TOLD[error.service_error], 2
@@ -304,7 +316,7 @@ class RelaySession(Session):
         elif name not in _TRANSIENT:
             most = 1
         if self.claim.tries < most:
-            return BACK, name, pause_before(self.claim)
+            return BACK, name, NO_LINE_PAUSE_S if name == "no_line" else pause_before(self.claim)
         if name in _TOLD.values():
             # Said twice, and still nobody can prove who said it: a person has to find out.
             self._links.alarm(self.meter, name, error)

@@ -26,6 +26,7 @@ BATCH = 5000
 
 _IMPORTS = 0x0BA4A2
 _INTERLOCK_KEYS = ("us_ek", "us_ak", "us_hls")
+_WAY = ("link", "gateway", "wport")
 _HEADEND_KEYS = ("mr_lls", "mr_ek", "push_ek")
 
 
@@ -164,7 +165,19 @@ def _store(
     )
     copy(
         "interlock_meter",
-        ("meter", "connection", "make", "system_title", "host", "port", "cell", "phase", "import", "sealed"),
+        (
+            "meter",
+            "connection",
+            "make",
+            "system_title",
+            "host",
+            "port",
+            "cell",
+            "phase",
+            *_WAY,
+            "import",
+            "sealed",
+        ),
         (
             (
                 row.meter,
@@ -175,6 +188,9 @@ def _store(
                 row.port,
                 row.cell,
                 row.phase,
+                row.link,
+                row.gateway,
+                row.wport,
                 import_id,
                 sealed,
             )
@@ -184,9 +200,21 @@ def _store(
     )
     copy(
         "headend_meter",
-        ("meter", "make", "system_title", "host", "port", "cell", "import", "sealed"),
+        ("meter", "make", "system_title", "host", "port", "cell", *_WAY, "import", "sealed"),
         (
-            (row.meter, row.make, row.system_title, row.host, row.port, row.cell, import_id, sealed)
+            (
+                row.meter,
+                row.make,
+                row.system_title,
+                row.host,
+                row.port,
+                row.cell,
+                row.link,
+                row.gateway,
+                row.wport,
+                import_id,
+                sealed,
+            )
             for row, _, _ in placed
             for sealed in [_sealed(headend, row, _HEADEND_KEYS, withheld={row.keys[name] for name in _INTERLOCK_KEYS})]
         ),

@@ -15,10 +15,16 @@ REQUIRED = (
     "mr_lls", "mr_ek", "us_ek", "us_ak", "us_hls", "push_ek",
 )  # fmt: skip
 
+LINKS = ("dial_out", "dial_in", "gateway")
+"""How a meter is reached: at its address; over the connection it makes itself; through a gateway."""
+
 
 @dataclass(frozen=True, slots=True)
 class MeterRow:
-    """One good row. Keys are lower-case hexadecimal; `connection` is None when the file does not say."""
+    """One good row. Keys are lower-case hexadecimal; `connection` is None when the file does not say.
+
+    `link` is one of `LINKS`; `gateway` (host:port) is there for a meter behind one, whose wPort there is `wport`.
+    """
 
     line: int
     meter: str
@@ -29,6 +35,9 @@ class MeterRow:
     cell: str
     phase: int
     connection: int | None
+    link: str
+    gateway: str | None
+    wport: int
     keys: Mapping[str, str]
 
 
@@ -83,16 +92,26 @@ def _row(line: int, named: Mapping[str, str]) -> MeterRow:
     connection = named.get("connection") or None
     if connection is not None and not re.fullmatch(r"[1-9]\d{9}", connection, re.ASCII):
         raise MeterRowMalformed(field="connection", want="10 digits")
+    link, gateway, wport = (named.get(name, "") for name in ("link", "gateway", "wport"))
+    if link not in ("", *LINKS):
+        raise MeterRowMalformed(field="link", want=" | ".join(LINKS))
+    if (link == "gateway") != bool(gateway) or not (not gateway or _is_door(gateway)):
+        raise MeterRowMalformed(field="gateway", want="HOST:PORT if link is gateway, else empty")
+    if not (wport == "" if link != "gateway" else _is_port(wport)):
+        raise MeterRowMalformed(field="wport", want="1-65535 if link is gateway, else empty")
     return MeterRow(
         line=line,
         meter=take("meter", "1-32 letters, digits or -", lambda given: _matches(r"[A-Za-z0-9-]{1,32}", given)),
         make=take("make", "1-32 letters, digits, - or _", lambda given: _matches(r"[A-Za-z0-9_-]{1,32}", given)),
         system_title=bytes.fromhex(take("system_title", "16 hexadecimal digits", _hexadecimal(8, 8))),
         host=take("host", "an IP address", _is_address),
-        port=int(take("port", "1-65535", lambda given: _matches(r"\d{1,5}", given) and 1 <= int(given) <= 65535)),
+        port=int(take("port", "1-65535", _is_port)),
         cell=take("cell", "1-64 characters", lambda given: given.isprintable() and 1 <= len(given) <= 64),
         phase=int(take("phase", "1 or 3", lambda given: given in ("1", "3"))),
         connection=None if connection is None else int(connection),
+        link=link or LINKS[0],
+        gateway=gateway or None,
+        wport=int(wport or 1),
         keys={
             "mr_lls": take("mr_lls", "2-64 hexadecimal digits", _hexadecimal(1, 32)).lower(),
             "us_hls": take("us_hls", "2-64 hexadecimal digits", _hexadecimal(1, 32)).lower(),
@@ -110,6 +129,15 @@ def _matches(pattern: str, given: str) -> bool:
 
 def _hexadecimal(least: int, most: int) -> Callable[[str], bool]:
     return lambda given: _matches(rf"([0-9A-Fa-f]{{2}}){{{least},{most}}}", given)
+
+
+def _is_port(given: str) -> bool:
+    return _matches(r"\d{1,5}", given) and 1 <= int(given) <= 65535
+
+
+def _is_door(given: str) -> bool:
+    host, _, port = given.rpartition(":")
+    return _is_address(host.removeprefix("[").removesuffix("]")) and _is_port(port)
 
 
 def _is_address(given: str) -> bool:

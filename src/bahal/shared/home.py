@@ -6,11 +6,15 @@
 - `pg/`: the embedded database
 """
 
+import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+LONGEST_SOCKET_PATH = 100
 
 
 class Home:
@@ -26,6 +30,15 @@ class Home:
     def of(cls, environ: Mapping[str, str] | None = None) -> "Home":
         """The home that `BAHAL_HOME` names, `./var` if it is unset."""
         return cls(Path((os.environ if environ is None else environ).get("BAHAL_HOME") or "var"))
+
+    def socket(self, name: str) -> Path:
+        """Where a Unix socket of this instance stands: under `run/`, or, if that is too deep for the system's 107
+        bytes, in a folder of its own under /tmp that the path alone decides."""
+        path = self.run / name
+        if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+            return path
+        short = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"bahal-{os.getuid()}-{short}" / name
 
     def make(self) -> None:
         """Make the folders. Others may pass through the home, as the database's own user must, but not list it."""

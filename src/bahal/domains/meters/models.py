@@ -27,3 +27,37 @@ class Relay(models.Model):
 
     class Meta:
         app_label = "meters"
+
+
+class Sim(models.Model):
+    """A SIM and the meter it stands in; `cell` is the base station that serves it, `signal_dbm` as last heard."""
+
+    iccid = models.TextField(primary_key=True)
+    meter = models.TextField(unique=True)
+    msisdn = models.TextField(unique=True)
+    operator = models.TextField()
+    cell = models.TextField()
+    signal_dbm = models.SmallIntegerField(null=True)
+    seen_at = models.DateTimeField(null=True)
+
+    class Meta:
+        app_label = "meters"
+
+
+class WakeUp(models.Model):
+    """A meter that is asked by SMS to call, until it does (`why` called) or was asked often enough (unanswered)."""
+
+    id = models.BigAutoField(primary_key=True)
+    meter = models.TextField()
+    msisdn = models.TextField()
+    cell = models.TextField()
+    asked_at = models.DateTimeField()
+    next_at = models.DateTimeField()
+    tries = models.SmallIntegerField()
+    sent_at = models.DateTimeField(null=True)
+    receipt = models.TextField()
+    ended_at = models.DateTimeField(null=True)
+    why = models.TextField()
+
+    class Meta:
+        app_label = "meters"

@@ -27,6 +27,6 @@ class Migration(migrations.Migration):
             "offices", "network", "consumers", "meters", "billing", "ledger", "payments", "arrears", "notices",
             "supply", "protection", "readings", "fieldwork", "staff", "audit",
         )
-    ]  # fmt: skip
+    ] + [("meters", "0002_sim")]  # fmt: skip
 
     operations = [migrations.RunPython(lay, migrations.RunPython.noop)]

@@ -15,6 +15,9 @@ CREATE TABLE interlock_meter (
     port integer NOT NULL,
     cell text NOT NULL,
     phase smallint NOT NULL,
+    link text NOT NULL DEFAULT 'dial_out' CHECK (link IN ('dial_out', 'dial_in', 'gateway')),
+    gateway text CHECK ((link = 'gateway') = (gateway IS NOT NULL)),  -- its host:port
+    wport integer NOT NULL DEFAULT 1 CHECK (wport BETWEEN 1 AND 65535),  -- the meter behind it, in the wrapper
     import uuid NOT NULL REFERENCES interlock_import,
     sealed bytea NOT NULL,                    -- keys of client 48, sealed to the interlock
     lease_holder text,
@@ -119,6 +122,9 @@ CREATE TABLE headend_meter (
     host text NOT NULL,
     port integer NOT NULL,
     cell text NOT NULL,
+    link text NOT NULL DEFAULT 'dial_out' CHECK (link IN ('dial_out', 'dial_in', 'gateway')),
+    gateway text CHECK ((link = 'gateway') = (gateway IS NOT NULL)),  -- its host:port
+    wport integer NOT NULL DEFAULT 1 CHECK (wport BETWEEN 1 AND 65535),  -- the meter behind it, in the wrapper
     import uuid NOT NULL REFERENCES headend_import,
     sealed bytea NOT NULL,                    -- keys of clients 32 and 64, sealed to the head-end
     lease_holder text,

@@ -67,7 +67,7 @@ CREATE FUNCTION interlock_claim(
 ) RETURNS TABLE (
     order_id bigint, kind text, state text, drive bigint, "position" integer, sends smallint, tries smallint, meter text,
     connection bigint, make text, system_title bytea, host text, port integer, cell text, import uuid, sealed bytea,
-    token bigint, counter bigint, meter_counter bigint
+    token bigint, counter bigint, meter_counter bigint, link text, gateway text, wport integer, learned boolean
 ) LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
     WITH open_drive AS MATERIALIZED (
         SELECT w.drive, CASE WHEN w.canary_passed_at IS NULL THEN w.canary ELSE 2147483647 END AS upto
@@ -108,9 +108,15 @@ CREATE FUNCTION interlock_claim(
     )
     UPDATE supply_order o SET state = CASE o.state WHEN 'authorised' THEN 'claimed' WHEN 'sent' THEN 'unknown' ELSE o.state END,
            claimed_by = p_worker, lease_until = l.lease_until, tries = o.tries + 1
-    FROM leased l WHERE o.id = l.order_id
+    FROM leased l LEFT JOIN LATERAL (
+        SELECT a.host FROM headend_address a  -- where it was last proved to be, if it listens there
+        WHERE a.meter = l.meter AND a.forgotten_at IS NULL AND l.link = 'dial_out' LIMIT 1
+    ) AS b ON true
+    WHERE o.id = l.order_id
     RETURNING o.id, o.kind, o.state, o.drive, o.position, o.sends, o.tries, o.meter, l.connection, l.make, l.system_title,
-              l.host, l.port, l.cell, l.import, l.sealed, l.lease_token, l.next_counter - p_block, l.meter_counter
+              coalesce(b.host, l.host), l.port, l.cell, l.import, l.sealed, l.lease_token,
+              l.next_counter - p_block, l.meter_counter, l.link, l.gateway, l.wport,
+              coalesce(b.host <> l.host, false)
 $$;
 
 -- The moment of sending, for a batch of ready associations (READ COMMITTED; each statement sees what committed before).
@@ -296,7 +302,11 @@ CREATE FUNCTION interlock_results(
                             WHEN o.state = 'claimed' THEN 'authorised' ELSE 'unknown' END,
                sends = o.sends - CASE WHEN g.state = 'unsent' AND o.state = 'sent' THEN 1 ELSE 0 END,
                reason = g.reason, lease_until = clock_timestamp(),
-               tries = o.tries - CASE WHEN g.reason = 'no_room' THEN 1 ELSE 0 END,  -- it was never tried
+               tries = o.tries - CASE WHEN g.reason = 'no_room' THEN 1  -- it was never tried
+                                      -- nor was a meter that has not called yet; its patience is some minutes
+                                      WHEN g.reason = 'no_line' AND o.made_at > clock_timestamp()
+                                           - CASE o.kind WHEN 'cut' THEN interval '3 minutes' ELSE interval '10 minutes' END
+                                      THEN 1 ELSE 0 END,
                confirmed_at = CASE WHEN g.state = 'confirmed' THEN clock_timestamp() ELSE o.confirmed_at END,
                not_until = CASE WHEN g.retry > 0 THEN clock_timestamp() + make_interval(secs => g.retry) END
         FROM given g JOIN freed f ON f.id = g.id

@@ -32,6 +32,10 @@ GRANT INSERT ON interlock_import, interlock_meter, headend_import, headend_meter
 -- An import must be able to say which of its meters are there already.
 GRANT SELECT (meter) ON interlock_meter TO app;
 GRANT SELECT (meter, system_title) ON headend_meter TO app;
+-- The SIM register says in which cell a meter is; where it is and how it is keyed stays as imported.
+GRANT UPDATE (cell) ON interlock_meter, headend_meter TO app;
+GRANT INSERT, UPDATE ON meters_sim TO app;
+GRANT UPDATE (tries, next_at, sent_at, receipt, ended_at, why) ON meters_wakeup TO app;
 GRANT EXECUTE ON FUNCTION authority_facts, authority_verdict, authority_policy, authority_window TO app, reader, interlock;
 -- One person stops; the application may only stop, never re-arm.
 GRANT SELECT ON interlock_switch TO app;
@@ -46,4 +50,6 @@ GRANT EXECUTE ON FUNCTION interlock_register, interlock_claim, interlock_send_cu
     interlock_results, interlock_canary, interlock_pass_canary, interlock_stop, interlock_expire TO interlock;
 
 GRANT SELECT ON headend_import TO headend;
-GRANT EXECUTE ON FUNCTION headend_claim, headend_results, headend_pusher, headend_pushed TO headend;
+GRANT EXECUTE ON FUNCTION headend_claim, headend_results, headend_pushers, headend_pushed, headend_called, headend_caller,
+    headend_free, headend_wake TO headend;
+GRANT EXECUTE ON FUNCTION address_forget TO headend, interlock;

@@ -13,20 +13,11 @@ from rich.table import Table
 from bahal.entry import answering
 from bahal.entry.business import enter
 from bahal.entry.verbs.counter import Actor, AsJson, Consumer, paise_of
+from bahal.entry.verbs.running import DayWrong
 from bahal.shared.clock import day_in_india
-from bahal.shared.errors import USAGE, Refusal
 from bahal.shared.money import rupees as written
 from bahal.shared.text import language_of
 from bahal.shared.words import word
-
-
-class DayWrong(Refusal):
-    """Not a day."""
-
-    code = "day_wrong"
-    exit_code = USAGE
-    hi = "`{given}` दिन नहीं है: 2025-11-24 जैसा दें।"
-    en = "`{given}` is not a day: give it like 2025-11-24."
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,10 +1,265 @@
 """Questions about bills."""
 
-from collections.abc import Iterable, Mapping
+from __future__ import annotations
 
-from bahal.foundation.rows import many
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+from bahal.domains.billing.errors import BillHasNoLines, BillUnknown
+from bahal.domains.billing.explanations import fragments_in, unpack
+from bahal.domains.billing.history import Past
+from bahal.foundation.rows import many, one, value
+
+
+class Bill(NamedTuple):
+    """A bill as it stands; `paise` is this bill alone."""
+
+    id: int
+    connection: int
+    number: str
+    kind: str
+    month: date
+    period_from: date | None
+    period_to: date | None
+    sequence: int
+    issued_on: date
+    due_on: date
+    consumption_wh: int
+    paise: int
+    estimated: bool
+    disputed: bool
+    supplementary: bool
+
+
+class Month(NamedTuple):
+    """What a connection used in a month that was billed."""
+
+    month: date
+    wh: int
+    estimated: bool
 
 
 def ids_by_number(*, numbers: Iterable[str]) -> Mapping[str, int]:
     """The ids of bills by their printed numbers; an unknown number is missing."""
     return dict(many("SELECT number, id FROM billing_bill WHERE number = ANY(%s::text[])", list(numbers)))
+
+
+def bill_by_number(*, number: str) -> Bill:
+    """A bill by its printed number.
+
+    :raises BillUnknown: there is none.
+    """
+    row = one(f"SELECT {', '.join(Bill._fields)} FROM billing_bill WHERE number = %s", number)  # noqa: S608
+    if row is None:
+        raise BillUnknown(number=number)
+    return Bill(*row)
+
+
+def bills_of(*, connections: Sequence[int], month: date) -> list[Bill]:
+    """The first bills of a month of these connections."""
+    rows = many(
+        f"SELECT {', '.join(Bill._fields)} FROM billing_bill"  # noqa: S608
+        " WHERE connection = ANY(%s::bigint[]) AND month = %s AND sequence = 0 ORDER BY connection, id",
+        list(connections),
+        month,
+    )
+    return [Bill(*row) for row in rows]
+
+
+def explanations_of(*, bills: Sequence[Bill]) -> Mapping[int, dict[str, Any]]:
+    """The kept ratings of bills by their ids, in the tariffs' stored form.
+
+    :raises BillHasNoLines: one of them came in without lines.
+    """
+    kept = many("SELECT bill, body, amounts FROM billing_explanation WHERE bill = ANY(%s::bigint[])",
+                [bill.id for bill in bills])  # fmt: skip
+    there = {row[0] for row in kept}
+    for bill in bills:
+        if bill.id not in there:
+            raise BillHasNoLines(number=bill.number)
+    return unpacked(kept)
+
+
+def unpacked(kept: Sequence[tuple[int, str, list[int]]]) -> Mapping[int, dict[str, Any]]:
+    """Stored bodies with their amounts, by id, in the tariffs' stored form."""
+    wanted = {number for _, body, _ in kept for number in fragments_in(body)}
+    fragments: dict[int, str] = dict(
+        many("SELECT id, body FROM billing_fragment WHERE id = ANY(%s::int[])", list(wanted))
+    )
+    return {id_: unpack(body, amounts, fragments=fragments) for id_, body, amounts in kept}
+
+
+def history_of(*, connections: Sequence[int], until: date, months: int = 13) -> Mapping[int, list[Month]]:
+    """What these connections used in the months up to and including `until`, oldest first, as it was billed last."""
+    rows = many(
+        "SELECT DISTINCT ON (connection, month) connection, month, consumption_wh, estimated FROM ("
+        "  SELECT connection, month, consumption_wh, estimated, sequence, id FROM billing_bill"
+        "  WHERE connection = ANY(%s::bigint[])"
+        "  UNION ALL SELECT n.connection, b.month, n.consumption_wh, false, n.sequence, n.id FROM billing_creditnote n"
+        "  JOIN billing_bill b ON b.id = n.bill WHERE n.connection = ANY(%s::bigint[])"
+        ") AS documents WHERE month <= %s AND month > %s::date - make_interval(months => %s)"
+        " ORDER BY connection, month, sequence DESC, id DESC",
+        list(connections),
+        list(connections),
+        until,
+        until,
+        months,
+    )
+    found: dict[int, list[Month]] = {}
+    for connection, *month in rows:
+        found.setdefault(connection, []).append(Month(*month))
+    return found
+
+
+class Billed(NamedTuple):
+    """A period as it was billed last: `paise` of all its documents together, `sequence` the latest."""
+
+    past: Past
+    sequence: int
+
+
+def billed(*, connections: Sequence[int], since: date) -> Mapping[int, list[Billed]]:
+    """The periods billed to each connection that end after `since`, oldest first; months of opening bills count."""
+    rows = many(
+        "SELECT DISTINCT ON (connection, start) connection, start, until, wh, estimated, sequence FROM ("
+        "  SELECT connection, coalesce(period_from, month) AS start,"
+        "         coalesce(period_to, (month + interval '1 month')::date) AS until,"
+        "         consumption_wh AS wh, estimated, sequence, id"
+        "  FROM billing_bill WHERE connection = ANY(%s::bigint[])"
+        "  UNION ALL SELECT n.connection, n.period_from, b.period_to, n.consumption_wh, false, n.sequence, n.id"
+        "  FROM billing_creditnote n JOIN billing_bill b ON b.id = n.bill"
+        "  WHERE n.connection = ANY(%s::bigint[])"
+        ") AS documents WHERE until > %s ORDER BY connection, start, sequence DESC, id DESC",
+        list(connections),
+        list(connections),
+        since,
+    )
+    found: dict[int, list[Billed]] = {}
+    for connection, *past, sequence in rows:
+        found.setdefault(connection, []).append(Billed(Past(*past), sequence))
+    return found
+
+
+def amount_of_period(*, connection: int, period_from: date) -> tuple[int, int, int]:
+    """What a period was billed at in all, in paise; the latest sequence of its documents, and its first bill's id (0:
+    none)."""
+    row = one(
+        "WITH bills AS (SELECT id, sequence, paise FROM billing_bill WHERE connection = %s AND period_from = %s),"
+        " notes AS (SELECT sequence, paise FROM billing_creditnote WHERE connection = %s AND period_from = %s)"
+        " SELECT coalesce((SELECT sum(paise) FROM bills), 0) - coalesce((SELECT sum(paise) FROM notes), 0),"
+        " greatest((SELECT max(sequence) FROM bills), (SELECT max(sequence) FROM notes)),"
+        " (SELECT id FROM bills ORDER BY sequence LIMIT 1)",
+        connection,
+        period_from,
+        connection,
+        period_from,
+    )
+    assert row is not None
+    return int(row[0]), row[1] or 0, row[2] or 0
+
+
+def held_drafts(*, connections: Sequence[int]) -> Mapping[int, int]:
+    """The held draft of each connection that has one."""
+    rows = many(
+        "SELECT connection, id FROM billing_draft WHERE state = 'held' AND connection = ANY(%s::bigint[])",
+        list(connections),
+    )
+    return dict(rows)
+
+
+class Waiting(NamedTuple):
+    """A held bill in the queue."""
+
+    draft: int
+    connection: int
+    period_from: date
+    period_to: date
+    consumption_wh: int
+    paise: int
+    reasons: list[str]
+    basis: Mapping[str, Any]
+
+
+def review_queue(*, limit: int = 100) -> list[Waiting]:
+    """The bills that are held, oldest first."""
+    rows = many(
+        "SELECT id, connection, period_from, period_to, consumption_wh, paise, reasons, basis FROM billing_draft"
+        " WHERE state = 'held' ORDER BY id LIMIT %s",
+        limit,
+    )
+    return [Waiting(*row) for row in rows]
+
+
+class Doubt(NamedTuple):
+    """A row that could not be taken as a register."""
+
+    doubt: int
+    connection: int | None
+    meter: str
+    read_on: date | None
+    error: str
+    data: Mapping[str, Any]
+
+
+def open_doubts(*, limit: int = 100) -> list[Doubt]:
+    """The rows in doubt, oldest first."""
+    rows = many(
+        "SELECT id, connection, meter, read_on, error, data FROM billing_doubt WHERE settled_at IS NULL"
+        " ORDER BY id LIMIT %s",
+        limit,
+    )
+    return [Doubt(*row) for row in rows]
+
+
+class Group(NamedTuple):
+    """When a centre's bills go out."""
+
+    issue_day: int
+    days_to_pay: int
+
+
+USUAL_GROUP = Group(issue_day=5, days_to_pay=15)
+"""Where a centre has no group of its own."""
+
+
+def groups() -> Mapping[int, Group]:
+    """The billing group of each centre that has one."""
+    return {row[0]: Group(*row[1:]) for row in many("SELECT centre, issue_day, days_to_pay FROM billing_group")}
+
+
+def deposit_rate(*, on: date) -> tuple[int, str, bool] | None:
+    """Basis points a year in force on a day, their source and whether it was verified; None without one."""
+    row = one(
+        "SELECT basis_points, source, verified FROM billing_depositrate WHERE effective_from <= %s"
+        " ORDER BY effective_from DESC LIMIT 1",
+        on,
+    )
+    return None if row is None else (row[0], row[1], row[2])
+
+
+def untrued(*, after: int, limit: int) -> list[tuple[int, date]]:
+    """Estimated periods, connection and first day, that a later bill by reading follows and nothing has revised; of
+    connections above `after`."""
+    rows = many(
+        "SELECT b.connection, b.period_from FROM billing_bill b"
+        " WHERE b.estimated AND b.kind <> 'opening' AND b.connection > %s"
+        " AND NOT EXISTS (SELECT FROM billing_bill r WHERE r.connection = b.connection"
+        "   AND r.period_from = b.period_from AND r.sequence > b.sequence)"
+        " AND NOT EXISTS (SELECT FROM billing_creditnote n WHERE n.connection = b.connection"
+        "   AND n.period_from = b.period_from AND n.sequence > b.sequence)"
+        " AND EXISTS (SELECT FROM billing_bill a WHERE a.connection = b.connection AND a.period_from >= b.period_to"
+        "   AND NOT a.estimated) ORDER BY b.connection, b.period_from LIMIT %s",
+        after,
+        limit,
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def latest_end(*, connection: int) -> date | None:
+    """The day up to which a connection was billed; None if it never was."""
+    found: date | None = value(
+        "SELECT max(coalesce(period_to, (month + interval '1 month')::date)) FROM billing_bill WHERE connection = %s",
+        connection,
+    )
+    return found

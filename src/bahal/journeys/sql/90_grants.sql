@@ -18,6 +18,12 @@ GRANT UPDATE (closed_at, closed_by, outcome) ON arrears_dispute TO app;
 GRANT UPDATE (closed_at, outcome) ON arrears_plan TO app;
 GRANT UPDATE (decided_by, decided_at, accepted) ON arrears_writeoff TO app;
 GRANT EXECUTE ON FUNCTION arrears_outstanding TO app, reader;
+GRANT INSERT ON billing_fragment, billing_explanation, billing_creditnote, billing_draft, billing_register, billing_doubt,
+    billing_terms, billing_group, billing_depositrate TO app;
+GRANT UPDATE (state, decided_by, decided_at, reason, bill) ON billing_draft TO app;
+GRANT UPDATE (settled_at, settled_by, reason) ON billing_doubt TO app;
+GRANT UPDATE (issue_day, days_to_pay) ON billing_group TO app;
+GRANT EXECUTE ON FUNCTION billing_sum TO app, reader;
 GRANT UPDATE (served_on, service) ON notices_writtennotice TO app;
 GRANT UPDATE (taken_until, tries, sent_at, receipt, delivery, delivered_at) ON notices_message TO app;
 GRANT UPDATE (generation, desired) ON supply_fence TO app;

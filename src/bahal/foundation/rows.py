@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import connection
-from psycopg import sql
+from psycopg import Cursor, sql
 
 Row = tuple[Any, ...]
 
@@ -33,6 +33,16 @@ def value(statement: str, *params: Any) -> Any:
     """The first column of the first row of a statement, or None."""
     row = one(statement, *params)
     return None if row is None else row[0]
+
+
+def prepared(statement: str, *params: Any) -> Row | None:
+    """The first row of a statement that is run all day: the server parses and plans it once a connection."""
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        cursor.execute(statement.encode(), params, prepare=True)
+        row: Row | None = cursor.fetchone()
+    return row
 
 
 def run(statement: str, *params: Any) -> int:

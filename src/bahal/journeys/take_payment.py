@@ -24,9 +24,9 @@ from bahal.domains.payments.operations import (
     Settled,
     book,
     draw_receipt,
-    durable,
     instrument_of,
     key_in_use,
+    wait_for_disk,
 )
 from bahal.domains.supply.operations import bump, cancel, open_restore
 from bahal.domains.supply.queries import Standing, standing_locked
@@ -86,7 +86,8 @@ def take_payment(
             booked = _settle_orders_and_book(request)
         else:
             crash_point("payment.after_commit")
-            durable()
+            if not booked.durable:
+                wait_for_disk()
     except KeyInUse:
         raise key_in_use(key) from None
     return _answer(request, booked)

@@ -10,7 +10,7 @@ from django.db import DatabaseError
 from bahal.domains.payments.errors import ChequeMalformed, ChequeTaken, KeyReusedWithOtherBody, PaymentMalformed
 from bahal.domains.payments.models import CHANNELS, HELD_IN
 from bahal.domains.payments.queries import receipt_of
-from bahal.foundation.rows import one
+from bahal.foundation.rows import one, prepared
 from bahal.foundation.transactions import transaction_required
 from bahal.shared.clock import day_in_india
 from bahal.shared.locks import SupplyBusy, refused_a_lock
@@ -98,8 +98,9 @@ class Booked(NamedTuple):
     acknowledged_at: datetime
     order: int | None
     body_sha256: str | None
-    due_paise: int
-    restores: bool
+    due_paise: int | None
+    restores: bool | None
+    durable: bool
 
 
 class Settled(NamedTuple):
@@ -123,8 +124,8 @@ def book(
 ) -> Booked:
     """Book a payment: receipt, postings, fence, message and audit in one statement.
 
-    `texts` is the message by language, as JSON. With `alone` the statement is a transaction of its own, which is not
-    yet on the disk when this returns; `durable` waits for that.
+    `texts` is the message by language, as JSON. With `alone` the statement is a transaction of its own; unless the answer
+    says `durable`, it may not be on the disk when this returns, and `wait_for_disk` waits for that.
 
     :raises SupplyBusy: the fence was not given in time; nothing was booked.
     :raises KeyReusedWithOtherBody: another connection's request with this key was booked in the meantime.
@@ -132,7 +133,7 @@ def book(
     """
     cheque = asked.cheque
     try:
-        row = one(
+        row = prepared(
             "SELECT * FROM payment_take(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s::jsonb, %s, %s, %s, %s,"
             " %s, %s)",
             asked.key,
@@ -161,7 +162,7 @@ def book(
         constraint = None if diagnosis is None else diagnosis.constraint_name
         if cheque is not None and constraint == "cheque_once":
             raise ChequeTaken(bank=cheque.bank, number=cheque.number) from failure
-        if constraint is not None and constraint.startswith("payments_payment_idempotency_key"):
+        if constraint == "payment_key_once":
             # Only another connection's: this one's fence was locked before the key was looked up.
             raise KeyInUse(asked.key) from failure
         raise
@@ -178,9 +179,9 @@ def key_in_use(key: str) -> KeyReusedWithOtherBody:
     return KeyReusedWithOtherBody(key=key, receipt=str(receipt_of(key=key)))
 
 
-def durable() -> None:
+def wait_for_disk() -> None:
     """Return when all that was committed before is on the disk. A transaction of its own."""
-    one("SELECT payment_durable()")
+    prepared("SELECT payment_durable()")
 
 
 @transaction_required

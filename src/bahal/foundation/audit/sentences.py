@@ -49,8 +49,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Reminders by SMS queued for {messages} who still owe on {day}, {paise} in all.",
     ),
     "payment.taken": (
-        "{paise} प्राप्त ({channel}), रसीद {receipt}; शेष बकाया {due_paise}, अग्रिम {advance_paise}।",
-        "{paise} received ({channel}), receipt {receipt}; still due {due_paise}, advance {advance_paise}.",
+        "{paise} प्राप्त ({channel}), रसीद {receipt}; शेष बकाया {due_paise}, अग्रिम में जमा {advance_paise}।",
+        "{paise} received ({channel}), receipt {receipt}; still due {due_paise}, kept in advance {advance_paise}.",
     ),
     "supply.drive.proposed": (
         "अभियान {drive} प्रस्तावित: {orders} कनेक्शन, {paise}, सूची {list_sha256}, नीति {policy}।",

@@ -88,8 +88,12 @@ END $$;
 --   unknown    no such connection
 --   no_day     the counter's day is not open
 --
--- `p_alone`: the commit is not waited for here; the caller makes the log durable (payment_durable) before it answers the
--- payer. What anybody else commits later is durable only after it, and a crash loses both or neither.
+-- `p_alone`: the statement is a transaction of its own. If it had to wait for the fence, others pay for this connection at
+-- the same moment, and the fence is not held while the disk is waited for: the commit returns at once (`durable` is
+-- false), and the caller makes the log durable by payment_durable before he answers the payer. What anybody commits later
+-- is durable only after it: a crash loses both or neither.
+--
+-- By an index whatever the statistics say: its plans are kept, and were made when the tables may have been empty.
 -- `p_text` are the message's registered texts by language, with {receipt} still open.
 CREATE FUNCTION payment_take(
     p_key text, p_sha256 text, p_connection bigint, p_paise bigint, p_channel text, p_instrument text, p_held_in text,
@@ -98,33 +102,44 @@ CREATE FUNCTION payment_take(
 )
 RETURNS TABLE (
     outcome text, id bigint, receipt text, acknowledged_at timestamptz, "order" bigint, body_sha256 text,
-    due_paise bigint, restores boolean
-) LANGUAGE plpgsql AS $$
+    due_paise bigint, restores boolean, durable boolean
+) LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
-    fence record; before record; latest record; consumer record;
+    fence record; before record; latest record;
     rule payments_policy;
-    at_counter bigint; held_before bigint; act bigint;
+    at_counter bigint;
     accounts text[]; bills bigint[]; sums bigint[]; remains bigint; kept bigint;
     counts boolean;
     india date := (p_business_at AT TIME ZONE 'Asia/Kolkata')::date;
 BEGIN
-    PERFORM set_config('lock_timeout', p_lock_timeout_ms::text, true);
-    IF p_alone THEN
-        PERFORM set_config('synchronous_commit', 'off', true);
-    END IF;
     -- The lock first (shared/locks.py); what later statements read was committed before it was given.
-    SELECT f.generation, f.desired INTO fence FROM supply_fence f WHERE f.connection = p_connection FOR UPDATE;
+    durable := true;
+    SELECT f.generation, f.desired INTO fence FROM supply_fence f WHERE f.connection = p_connection FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
-        RETURN QUERY SELECT 'unknown', NULL::bigint, NULL, NULL::timestamptz, NULL::bigint, NULL, NULL::bigint, NULL::boolean;
-        RETURN;
+        durable := NOT p_alone;
+        PERFORM set_config('lock_timeout', p_lock_timeout_ms::text, true),
+                set_config('synchronous_commit', CASE WHEN p_alone THEN 'off' ELSE current_setting('synchronous_commit') END, true);
+        SELECT f.generation, f.desired INTO fence FROM supply_fence f WHERE f.connection = p_connection FOR UPDATE;
+        IF NOT FOUND THEN
+            outcome := 'unknown';
+            RETURN NEXT;
+            RETURN;
+        END IF;
     END IF;
     SELECT p.id, p.receipt, p.acknowledged_at, p."order", p.body_sha256 INTO before
     FROM payments_payment p WHERE p.idempotency_key = p_key;
     IF FOUND THEN
-        RETURN QUERY SELECT CASE WHEN EXISTS (SELECT FROM payments_proposal c WHERE c.payment = before.id AND c.accepted)
-                                 THEN 'cancelled' ELSE 'before' END, before.id, before.receipt, before.acknowledged_at, before."order",
-                            before.body_sha256, NULL::bigint, NULL::boolean;
+        -- Who was answered before is on the disk; who is answered now for somebody else's commit must wait for it too.
+        durable := NOT p_alone;
+        outcome := CASE WHEN EXISTS (SELECT FROM payments_proposal c WHERE c.payment = before.id AND c.accepted)
+                        THEN 'cancelled' ELSE 'before' END;
+        id := before.id;
+        receipt := before.receipt;
+        acknowledged_at := before.acknowledged_at;
+        "order" := before."order";
+        body_sha256 := before.body_sha256;
+        RETURN NEXT;
         RETURN;
     END IF;
     IF p_day IS NOT NULL THEN
@@ -132,12 +147,14 @@ BEGIN
         SELECT d.counter INTO at_counter FROM payments_day d
         WHERE d.id = p_day AND d.closed_at IS NULL AND d.cashier = p_actor FOR SHARE;
         IF NOT FOUND THEN
-            RETURN QUERY SELECT 'no_day', NULL::bigint, NULL, NULL::timestamptz, NULL::bigint, NULL, NULL::bigint, NULL::boolean;
+            outcome := 'no_day';
+            RETURN NEXT;
             RETURN;
         END IF;
     END IF;
 
-    rule := payment_policy(p_business_at);
+    SELECT r.* INTO rule FROM payments_policy r WHERE r.effective_from <= india
+    ORDER BY r.effective_from DESC, r.version DESC LIMIT 1;
     SELECT array_agg(s.account ORDER BY s.place) FILTER (WHERE s.paise <> 0),
            array_agg(s.bill ORDER BY s.place) FILTER (WHERE s.paise <> 0),
            array_agg(s.paise ORDER BY s.place) FILTER (WHERE s.paise <> 0),
@@ -154,7 +171,9 @@ BEGIN
         WHERE o.connection = p_connection AND o.state NOT IN ('cancelled', 'refused', 'expired')
         ORDER BY o.id DESC LIMIT 1;
         IF fence.desired = 'off' OR latest.kind = 'cut' OR latest.state <> 'confirmed' THEN
-            RETURN QUERY SELECT 'in_the_way', NULL::bigint, NULL, NULL::timestamptz, NULL::bigint, NULL, remains, counts;
+            outcome := 'in_the_way';
+            restores := counts;
+            RETURN NEXT;
             RETURN;
         END IF;
     END IF;
@@ -170,38 +189,40 @@ BEGIN
     IF NOT p_order_seen THEN
         UPDATE supply_fence f SET generation = f.generation + 1 WHERE f.connection = p_connection;
     END IF;
-    SELECT coalesce(-sum(l.paise), 0) INTO held_before FROM ledger_posting l
-    WHERE l.connection = p_connection AND l.account = 'advance';
-
-    INSERT INTO ledger_transaction (kind, reference, posted_at, business_at)
-    VALUES ('payment', receipt, acknowledged_at, p_business_at) RETURNING ledger_transaction.id INTO act;
-    INSERT INTO ledger_posting (transaction, account, connection, bill, paise)
-    SELECT act, p_held_in, NULL, NULL, p_paise
-    UNION ALL
-    SELECT act, s.account, p_connection, s.bill, -s.paise
-    FROM unnest(accounts, bills, sums) AS s (account, bill, paise);
-
-    SELECT c.phone, p_text -> CASE c.language WHEN 'en' THEN 'en' ELSE 'hi' END AS words INTO consumer
-    FROM consumers_consumer c WHERE c.id = p_connection AND c.phone <> '';
-    IF FOUND THEN
+    -- One statement: each begins and ends at a cost, and this connection's next payer waits for it.
+    WITH act AS (
+        INSERT INTO ledger_transaction (kind, reference, posted_at, business_at)
+        VALUES ('payment', receipt, acknowledged_at, p_business_at) RETURNING ledger_transaction.id
+    ), lines AS (
+        INSERT INTO ledger_posting (transaction, account, connection, bill, paise)
+        SELECT act.id, l.account, l.connection, l.bill, l.paise
+        FROM act, (
+            SELECT p_held_in AS account, NULL::bigint AS connection, NULL::bigint AS bill, p_paise AS paise
+            UNION ALL
+            SELECT s.account, p_connection, s.bill, -s.paise FROM unnest(accounts, bills, sums) AS s (account, bill, paise)
+        ) AS l
+    ), message AS (
         INSERT INTO notices_message (connection, kind, channel, phone, template, text, business_on, queued_at, tries, delivery)
-        VALUES (p_connection, 'payment', 'sms', consumer.phone, consumer.words ->> 'template',
-                replace(consumer.words ->> 'text', '{receipt}', receipt), india, acknowledged_at, 0, 'queued');
-    END IF;
-    INSERT INTO audit_entry (at, business_at, actor, act, subject, connection, data)
-    VALUES (acknowledged_at, p_business_at, p_actor, 'payment.taken', 'payment ' || receipt, p_connection,
-            jsonb_build_object('paise', p_paise, 'channel', p_channel, 'instrument', p_instrument, 'receipt', receipt,
-                               'due_paise', remains, 'advance_paise', held_before + kept, 'policy', rule.version));
-    IF p_cheque IS NOT NULL THEN
+        SELECT p_connection, 'payment', 'sms', c.phone, w.words ->> 'template',
+               replace(w.words ->> 'text', '{receipt}', receipt), india, acknowledged_at, 0, 'queued'
+        FROM consumers_consumer c, LATERAL (SELECT p_text -> CASE c.language WHEN 'en' THEN 'en' ELSE 'hi' END AS words) AS w
+        WHERE c.id = p_connection AND c.phone <> ''
+    ), told AS (
+        INSERT INTO audit_entry (at, business_at, actor, act, subject, connection, data)
+        VALUES (acknowledged_at, p_business_at, p_actor, 'payment.taken', 'payment ' || receipt, p_connection,
+                jsonb_build_object('paise', p_paise, 'channel', p_channel, 'instrument', p_instrument, 'receipt', receipt,
+                                   'due_paise', remains, 'advance_paise', kept, 'policy', rule.version))
+    ), cheque AS (
         INSERT INTO payments_cheque (payment, connection, paise, number, bank, dated_on)
-        VALUES (id, p_connection, p_paise, p_cheque ->> 'number', p_cheque ->> 'bank', (p_cheque ->> 'dated_on')::date);
-    END IF;
+        SELECT id, p_connection, p_paise, p_cheque ->> 'number', p_cheque ->> 'bank', (p_cheque ->> 'dated_on')::date
+        WHERE p_cheque IS NOT NULL
+    )
     INSERT INTO payments_payment (id, idempotency_key, body_sha256, connection, paise, channel, receipt, instrument,
                                   allocation, policy, day, "order", acknowledged_at, business_at)
-    VALUES (id, p_key, p_sha256, p_connection, p_paise, p_channel, receipt, p_instrument,
-            (SELECT jsonb_agg(jsonb_build_array(s.account, s.bill, s.paise) ORDER BY s.place)
-             FROM unnest(accounts, bills, sums) WITH ORDINALITY AS s (account, bill, paise, place)),
-            rule.version, p_day, p_order, acknowledged_at, p_business_at);
+    SELECT id, p_key, p_sha256, p_connection, p_paise, p_channel, receipt, p_instrument,
+           jsonb_agg(jsonb_build_array(s.account, s.bill, s.paise) ORDER BY s.place),
+           rule.version, p_day, p_order, acknowledged_at, p_business_at
+    FROM unnest(accounts, bills, sums) WITH ORDINALITY AS s (account, bill, paise, place);
     RETURN NEXT;
 END $$;
 

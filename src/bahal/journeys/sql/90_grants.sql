@@ -48,6 +48,15 @@ GRANT SELECT ON interlock_switch TO app;
 GRANT EXECUTE ON FUNCTION payment_dues TO app, reader;
 GRANT EXECUTE ON FUNCTION payment_shares, payment_policy, payment_receipt, payment_take, payment_durable TO app;
 GRANT INSERT, UPDATE ON payments_series TO app;
+GRANT INSERT ON payments_policy, payments_counter, payments_day, payments_cheque, payments_suspense, payments_proposal,
+    payments_attempt, payments_gatewayevent, payments_gatewaypayment, payments_bbpsfetch, payments_settlement,
+    payments_settlementline, payments_difference TO app;
+GRANT UPDATE (closed_at, expected_paise, counted_paise, denominations, reason) ON payments_day TO app;
+GRANT UPDATE (cleared_at, bounced_at, decided_by, reason) ON payments_cheque TO app;
+GRANT UPDATE (decided_by, decided_at, accepted) ON payments_proposal TO app;
+GRANT UPDATE (handled_at, outcome, tries, not_before) ON payments_gatewayevent TO app;
+GRANT UPDATE (status, asked_at) ON payments_gatewaypayment TO app;
+GRANT UPDATE (closed_at, closed_by, how) ON payments_difference TO app;
 
 GRANT SELECT ON supply_drive, supply_order, interlock_warrant, interlock_line, interlock_cap, interlock_sending,
     interlock_switch, interlock_import TO interlock;

@@ -492,6 +492,11 @@ def test_the_template_is_a_file_with_every_line_known(tmp_path: Path) -> None:
     assert read_file(path).quirks.make == "arpa"
 
 
+def test_the_documentation_names_every_key() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "probe.md").read_text(encoding="utf-8")
+    assert [key for key in KEYS if f"`{key}`" not in text and f"[{key}]" not in text] == []
+
+
 def test_every_refusal_speaks_both_languages() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         told = ask(f"127.0.0.1:{listener.getsockname()[1]}", "--timeout", "0.1")

@@ -130,7 +130,7 @@ class NotARead(Refusal):
 class CounterUnknown(Refusal):
     """No invocation counter to begin with."""
 
-    code = "counter_unknown"
+    code = "invocation_counter_unknown"
     hi = "मीटर अपना काउंटर नहीं बताता ({why}); फ़ाइल में counter दें।"
     en = "The meter does not tell its invocation counter ({why}); give counter in the file."
 
@@ -138,7 +138,7 @@ class CounterUnknown(Refusal):
 class CounterJumps(Refusal):
     """The counter that the meter tells lies far above what was used: unauthenticated, and a forged one locks us out."""
 
-    code = "counter_jumps"
+    code = "invocation_counter_jumps"
     hi = "मीटर का काउंटर {told} भरोसे का नहीं: अब तक {used} इस्तेमाल हुए। सही हो तो फ़ाइल में counter दें।"
     en = "The meter tells counter {told}, not to be trusted after {used}. If it is right, give counter in the file."
 
@@ -146,7 +146,7 @@ class CounterJumps(Refusal):
 class CounterBusy(Refusal):
     """Another probe works with the same counters."""
 
-    code = "counter_busy"
+    code = "invocation_counter_busy"
     exit_code = ENVIRONMENT
     hi = "{file} के काउंटर अभी दूसरा probe ले रहा है।"
     en = "Another probe is using the counters of {file}."
@@ -155,7 +155,7 @@ class CounterBusy(Refusal):
 class CounterFileWrong(Refusal):
     """The counter's file cannot be read, and a guess could repeat a nonce."""
 
-    code = "counter_file_wrong"
+    code = "invocation_counter_file_wrong"
     exit_code = ENVIRONMENT
     hi = "{file} पढ़ी नहीं जा सकी; अंदाज़ा नहीं लगाया जाता।"
     en = "{file} cannot be read, and a counter is never guessed."
@@ -164,6 +164,6 @@ class CounterFileWrong(Refusal):
 class CounterSpent(Refusal):
     """No counters left under this key."""
 
-    code = "counter_spent"
+    code = "invocation_counter_spent"
     hi = "इस कुंजी के काउंटर समाप्त हैं ({used}); कुंजी बदलनी होगी।"
     en = "The counters of this key are used up ({used}); the key must be changed."

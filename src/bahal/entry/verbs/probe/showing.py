@@ -53,7 +53,7 @@ def clock(told: Answer) -> list[str]:
     return [
         f"{_word('मीटर', 'meter')}: {told['meter']}",
         f"{_word('कंप्यूटर', 'computer')}: {told['computer']}",
-        f"{_word('अंतर', 'drift')}: {told['drift_s']:+g} s "
+        f"{_word('अंतर', 'drift')}: {told['drift_s']:+.2f} s "
         f"({_word('आना-जाना', 'round trip')} {told['round_trip_s']:g} s)",
         f"{_word('घड़ी की स्थिति', 'clock status')}: 0x{told['status']:02X}",
     ]

@@ -1,6 +1,7 @@
 """A drive from `running` to the last relay that fell, by the meters' own log; the database and every check included.
 
-`make bench NAME=drive` cuts 796 meters that take 0.5 s for each reply; `ARGS="--meters 40000"` a state's morning. The
+`make bench NAME=drive` cuts 796 meters that take 0.5 s for each reply; `ARGS="--meters 40000"` a state's morning;
+`ARGS="--faults field"` 10,000 meters with a fifth of all links lost and workers killed (`bench.field`). The
 reference for 796 is what the meters' own slowness costs: two waves (canary, main) of `ROUND_TRIPS`, one after another.
 The fleet, the interlock and the database share this machine's cores.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 import psycopg
 
 from bahal.entry.instance import Profile
+from bench.field import GOAL_S, LOST_LINKS, drive_in_the_field
 from bench.figures import closing, median_of
 from bench.stage import Stage, say, stage
 
@@ -89,13 +91,37 @@ def one_run(the_stage: Stage, meters: int, reply_delay: float) -> float:
     return seconds
 
 
+def in_the_field(meters: int, reply_delay: float, faults: str) -> None:
+    """One drive with all that goes wrong, and the verdict over it."""
+    connections = max(10_000, meters * 2)
+    with stage() as the_stage:
+        the_stage.build(Profile.rehearsal(connections=connections, defaulters=meters, faults=faults))
+        the_stage.fill(connections=connections, candidates=meters, postings=connections * 8)
+        met = drive_in_the_field(the_stage, reply_delay=reply_delay, faults=faults)
+    say(f"faults, by the meters' own log: {', '.join(f'{kind} {n}' for kind, n in sorted(met.faults.items()))}")
+    for end, number in sorted(met.ends.items()):
+        say(f"  {number:6} {end}")
+    for each in met.wrong[:20]:
+        say(f"WRONG {each}")
+    say(f"I1, I2 and I5 by the meters' own log: {len(met.wrong)} violations; {met.paid} paid, {met.held} were held")
+    closing(
+        "drive", round(met.drained_s, 1), "s", reference=f"{meters} meters drained within 15 minutes",
+        ratio=met.drained_s / GOAL_S, goal=GOAL_S, met=met.drained_s <= GOAL_S and not met.wrong, meters=meters,
+        faults=faults, lost_links=LOST_LINKS, kills=met.kills, violations=len(met.wrong), ends=dict(met.ends),
+    )  # fmt: skip
+
+
 def main() -> None:
     """Build the stage once for each run: a meter is cut once in 24 hours."""
     parser = argparse.ArgumentParser(prog="make bench NAME=drive")
     parser.add_argument("--meters", type=int, default=STORY)
     parser.add_argument("--reply-delay", type=float, default=0.5)
     parser.add_argument("--runs", type=int, default=0, help="3 for a short drive, 1 for a long one")
+    parser.add_argument("--faults", default="none", help="field: links lost, meters failing, workers killed")
     asked = parser.parse_args()
+    if asked.faults != "none":
+        in_the_field(asked.meters if asked.meters != STORY else STATE_FROM, asked.reply_delay, asked.faults)
+        return
     meters, long = asked.meters, asked.meters >= STATE_FROM
     connections = max(10_000, meters * 2)
     profile = Profile.rehearsal(connections=connections, defaulters=meters)

@@ -14,7 +14,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
@@ -239,15 +239,15 @@ class Stage:
         room.process.terminate()
         room.process.wait(DRAIN_LIMIT_S)
 
-    def fleet(self, *, reply_delay: float = 0.0) -> Room:
-        """The meters of the roster, in their own process; seconds before each reply."""
-        outside = self._outside(reply_delay)
+    def fleet(self, *, reply_delay: float = 0.0, faults: str = "none", lost_links: float | None = None) -> Room:
+        """The meters of the roster, in their own process; seconds before each reply, and what goes wrong."""
+        outside = replace(self._outside(reply_delay), faults=faults, lost_links=lost_links)
         command = fleet_command(self.home, outside, port=self._fleet_port, dial_in=self._ports.choose("dial_in"))
         return Room("fleet", command, self._clock_file, announces=True)
 
-    def interlock(self) -> Room:
-        """The interlock, as the supervisor starts it."""
-        return Room("interlock", room_command("interlock", self._ports.choose("interlock")), announces=True)
+    def interlock(self, name: str = "interlock") -> Room:
+        """The interlock, as the supervisor starts it; any number of them work side by side."""
+        return Room(name, room_command("interlock", self._ports.choose("interlock")), announces=True)
 
     def business(self) -> tuple[Room, Room, Room]:
         """The web process, the worker that draws the consequences, and the SMS centre that it tells them by."""

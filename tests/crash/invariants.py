@@ -84,7 +84,7 @@ class Evidence:
 def violations(seen: Evidence) -> list[str]:
     """Everything wrong, in sentences that begin with the invariant's name."""
     return [
-        *(f"I1: {each}" for each in _authority(seen)),
+        *(f"I1: {each}" for each in authority(seen)),
         *(f"I2: {each}" for each in _ends(seen)),
         *(f"I3: {each}" for each in _money(seen)),
         *(f"I4: {each}" for each in _audit(seen)),
@@ -94,7 +94,7 @@ def violations(seen: Evidence) -> list[str]:
     ]
 
 
-def _authority(seen: Evidence) -> Iterator[str]:
+def authority(seen: Evidence) -> Iterator[str]:
     """No off-frame without authority, none sent after the money was acknowledged."""
     listed, touched = set(seen.listed), set(seen.touched)
     cleared = {each.connection: each.at for each in seen.answered if each.clears}
@@ -144,6 +144,11 @@ def _ends(seen: Evidence) -> Iterator[str]:
         yield f"{seen.tasks} field tasks are open and every meter is healthy"
     if seen.leases:
         yield f"{seen.leases} leases are still held"
+    yield from repeats(seen)
+
+
+def repeats(seen: Evidence) -> Iterator[str]:
+    """An order is sent twice at most, not again once it has moved its relay, and no relay moves twice one way."""
     for row in seen.orders:
         # Its own count leaves out a sending that came too late to be written: no byte of that left the house.
         if row["sends"] > HARMLESS_SENDINGS:

@@ -114,7 +114,9 @@ def test_a_write_does_not_hide_behind_the_tag_of_a_read(hidden: int) -> None:
     content = Cipher(EK, AK).seal(0x30, TITLE, 5, WRITES["disconnect"]())
     wrapped = security.wrap_general(hidden, TITLE, content) if hidden == 0xDB else security.wrap(hidden, content)
     other = security.wrap(0xC8, Cipher(HLS_KEY, AK).seal(0x30, TITLE, 5, apdu.get_request(1, 1, RELAY, 2)))
-    for message in (wrapped, other):
+    # Nor a read behind the tag of a write: what no meter takes is no business of a probe.
+    turned = security.wrap(0xCB, Cipher(EK, AK).seal(0x30, TITLE, 5, apdu.get_request(1, 1, RELAY, 2)))
+    for message in (wrapped, other, turned):
         with pytest.raises(NotARead):
             gate().send(48, 1, message)
 

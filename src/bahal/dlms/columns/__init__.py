@@ -7,9 +7,10 @@ goes through the generic decoder of ``axdr``: the answer is the same, only slowe
 firmware and capture list.
 """
 
+from bahal.dlms.captures import Capture, captures_of
 from bahal.dlms.columns.decoder import Batch, Columns, Decoders, ProfileDecoder, compile_profile
 from bahal.dlms.columns.gathered import ColumnDisagrees, MomentMissing
-from bahal.dlms.columns.layout import Capture, captures_of, learn, types_of
+from bahal.dlms.columns.layout import learn, types_of
 from bahal.dlms.columns.moments import Moments, MomentUnspecified
 
 __all__ = [

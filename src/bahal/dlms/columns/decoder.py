@@ -11,8 +11,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from bahal.dlms import axdr
+from bahal.dlms.captures import Capture
 from bahal.dlms.columns.gathered import Column, Gathering, Mask
-from bahal.dlms.columns.layout import CLOCK, DATE_TIME, NUMBERS, Capture, Fixed, Place, fixed, learn
+from bahal.dlms.columns.layout import CLOCK, DATE_TIME, NUMBERS, Fixed, Place, fixed, learn
 from bahal.dlms.columns.moments import Integers, MomentReader, Moments
 from bahal.dlms.errors import DlmsError, MalformedApdu, ValueOutOfRange
 

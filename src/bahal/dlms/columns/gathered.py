@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bahal.dlms import axdr, rows
-from bahal.dlms.columns.layout import ANY, CLOCK, DATE_TIME, MOMENT_LENGTH, NUMBERS, Capture
+from bahal.dlms.captures import Capture
+from bahal.dlms.columns.layout import ANY, CLOCK, DATE_TIME, MOMENT_LENGTH, NUMBERS
 from bahal.dlms.columns.moments import MomentReader, Moments, MomentUnspecified
 from bahal.dlms.errors import MalformedApdu
 from bahal.dlms.objects import classes

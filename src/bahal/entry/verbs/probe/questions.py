@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from bahal.dlms import apdu, axdr, clock, rows
 from bahal.dlms.association.client import CURRENT_ASSOCIATION
-from bahal.dlms.columns import Capture, captures_of
+from bahal.dlms.captures import Capture, captures_of
 from bahal.dlms.errors import DlmsError, MalformedApdu
 from bahal.dlms.india import CLOCK_LN, IST, single_phase
 from bahal.dlms.objects import classes

@@ -46,9 +46,9 @@ def slowly(days: Days, row: int) -> int:
         apart = abs(sum(wh) - (closed - opened))
         if apart > P.register_wh and apart > abs(closed - opened) * P.register_permille / 1_000:
             found |= Rule.REGISTER_SUM
-    if not days.exports[row] and any(each > 0 for each in days.out_wh[row]):
+    if not days.exports[row] and int(days.out_wh[row]) > 0:
         found |= Rule.REVERSE
-    if days.neighbours[row] and not any(days.ma[row]) and any(each >= P.voltage_dv for each in days.dv[row]):
+    if days.neighbours[row] and int(days.highest_ma[row]) == 0 and int(days.highest_dv[row]) >= P.voltage_dv:
         found |= Rule.NO_CURRENT
     if abs(int(days.drift_s[row])) > P.drift_s:
         found |= Rule.CLOCK_DRIFT
@@ -69,9 +69,9 @@ def some_days(draw: st.DrawFn) -> Days:
     opened = ints((0, 1_000_000, MISSING_VALUE), dtype=np.int64)
     return Days(
         wh=wh,
-        out_wh=ints((0, 0, 0, 5), grid),
-        dv=ints((0, 2_300, 1_799, 1_800), grid),
-        ma=ints((0, 0, 0, 1), grid),
+        out_wh=ints((0, 0, 5), dtype=np.int64),
+        highest_dv=ints((0, 2_300, 1_799, 1_800)),
+        highest_ma=ints((0, 0, 0, 1)),
         open_wh=opened,
         close_wh=np.where(opened == MISSING_VALUE, 0, opened + total + ints((0, 50, 51, -5_000), dtype=np.int64)),
         load_w=ints((1_000, 3_000, 9_000)),
@@ -92,9 +92,9 @@ def test_the_fast_rules_find_what_the_slow_ones_do(days: Days) -> None:
 def quiet(rows: int = 1, slots: int = 48) -> dict[str, np.ndarray]:
     """Days with which nothing is wrong: 100, 101, 102 Wh and so on."""
     wh = np.tile(np.arange(100, 100 + slots, dtype=np.int32), (rows, 1))
-    zero, one = np.zeros((rows, slots), np.int32), np.zeros(rows, np.int32)
+    one = np.zeros(rows, np.int32)
     return {
-        "wh": wh, "out_wh": zero, "dv": zero + 2_300, "ma": zero + 400,
+        "wh": wh, "out_wh": np.zeros(rows, np.int64), "highest_dv": one + 2_300, "highest_ma": one + 400,
         "open_wh": np.full(rows, 5_000, np.int64), "close_wh": 5_000 + wh.sum(axis=1, dtype=np.int64),
         "load_w": one + 2_000, "highest_wh": one + 300, "exports": one.astype(np.bool_),
         "neighbours": one.astype(np.bool_), "drift_s": one, "noted": one,

@@ -24,18 +24,19 @@ _HOUR_S: Final = 3_600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Days:
-    """Days of intervals, a row each: `wh` and `out_wh` energy taken and given back, `dv` and `ma` averages, (n, slots).
+    """Days of intervals, a row each: `wh` is the energy taken, (n, slots).
 
-    And for each day, (n,): `open_wh` and `close_wh` the register at both midnights (`MISSING_VALUE` where unknown),
+    And for each day, (n,): `out_wh` the energy given back, `highest_dv` and `highest_ma` the highest averages of
+    voltage and current, `open_wh` and `close_wh` the register at both midnights (`MISSING_VALUE` where unknown),
     `load_w` the sanctioned load, `highest_wh` the highest interval of its own recent history (0: it rested), `exports`
     whether giving back is agreed, `neighbours` whether those on the same transformer drew, `drift_s` how far its clock
     was off, `noted` what was found at intake (`Rule` bits).
     """
 
     wh: Ints
-    out_wh: Ints
-    dv: Ints
-    ma: Ints
+    out_wh: Longs
+    highest_dv: Ints
+    highest_ma: Ints
     open_wh: Longs
     close_wh: Longs
     load_w: Ints
@@ -92,8 +93,8 @@ def _validate(days: Days, p: Parameters, interval_s: int) -> Flags:
     known = (days.open_wh != MISSING_VALUE) & (days.close_wh != MISSING_VALUE) & ~missing
     apart = np.abs(total - moved)
     register_sum = known & (apart > p.register_wh) & (apart * 1_000 > np.abs(moved) * p.register_permille)
-    reverse = ~days.exports & (days.out_wh > 0).any(axis=1)
-    no_current = days.neighbours & (days.ma == 0).all(axis=1) & (days.dv >= p.voltage_dv).any(axis=1)
+    reverse = ~days.exports & (days.out_wh > 0)
+    no_current = days.neighbours & (days.highest_ma == 0) & (days.highest_dv >= p.voltage_dv)
     drift = np.abs(days.drift_s) > p.drift_s
     flags = days.noted & np.int32(NOTED_AT_INTAKE)
     for rule, holds in (

@@ -1,0 +1,235 @@
+"""The lake's tables: what a row is, where it lies, and how a lake is made and opened.
+
+Three Delta tables under one address, a folder or `s3://bucket/path`, each partitioned by day and bucket, append-only:
+
+* `interval`: one meter's day as it came in one batch; what did not come is null. A later batch is a later version.
+* `facts`: what the business knows of each meter on a day: its transformer, sanctioned load, whether it may give back.
+* `validated`: one meter's day as validation and estimation left it in one run; the latest run counts.
+
+A bucket is a fixed share of all meters by their serial, so that a day is worked through in pieces of bounded memory.
+"""
+
+import json
+import os
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
+from deltalake.exceptions import TableNotFoundError
+
+from bahal.shared.errors import ENVIRONMENT, REFUSED, Refusal
+
+PARTITIONS: Final = ["day", "bucket"]
+BUCKETS: Final = 4
+"""Enough for a circle; a state takes `BUCKETS_OF_A_STATE`."""
+BUCKETS_OF_A_STATE: Final = 64
+
+_WH = pa.list_(pa.int32())
+
+INTERVAL: Final = pa.schema(
+    [
+        ("day", pa.date32()),
+        ("bucket", pa.int32()),
+        ("meter", pa.string()),
+        ("batch", pa.int64()),
+        ("slots", pa.int16()),
+        ("wh", _WH),
+        ("out_wh", _WH),
+        ("dv", _WH),
+        ("ma", _WH),
+        ("day_out_wh", pa.int64()),
+        ("highest_dv", pa.int32()),
+        ("highest_ma", pa.int32()),
+        ("open_wh", pa.int64()),
+        ("close_wh", pa.int64()),
+        ("drift_s", pa.int32()),
+        ("noted", pa.int32()),
+    ]
+)
+FACTS: Final = pa.schema(
+    [
+        ("day", pa.date32()),
+        ("bucket", pa.int32()),
+        ("meter", pa.string()),
+        ("transformer", pa.int64()),
+        ("load_w", pa.int32()),
+        ("exports", pa.bool_()),
+        ("highest_wh", pa.int32()),
+        ("usual", _WH),
+    ]
+)
+VALIDATED: Final = pa.schema(
+    [
+        ("day", pa.date32()),
+        ("bucket", pa.int32()),
+        ("meter", pa.string()),
+        ("run", pa.int64()),
+        ("slots", pa.int16()),
+        ("flags", pa.int32()),
+        ("wh", _WH),
+        ("estimated", pa.binary()),
+        ("total_wh", pa.int64()),
+        ("open_wh", pa.int64()),
+        ("close_wh", pa.int64()),
+        ("parameters", pa.string()),
+    ]
+)
+SCHEMAS: Final[Mapping[str, pa.Schema]] = {"interval": INTERVAL, "facts": FACTS, "validated": VALIDATED}
+
+# Values are mostly small and alike: a light code over plain pages reads fastest.
+_WRITER: Final = WriterProperties(compression="ZSTD", compression_level=1)
+
+
+class LakeUnknown(Refusal):
+    """There is no lake at this address, or it cannot be read."""
+
+    code = "lake_unknown"
+    exit_code = ENVIRONMENT
+    hi = "{uri} पर पठन-भंडार नहीं है: `bahal lake make` चलाएँ।"
+    en = "There is no lake at {uri}: run `bahal lake make`."
+
+
+class LakeThere(Refusal):
+    """A lake is made once."""
+
+    code = "lake_there"
+    exit_code = REFUSED
+    hi = "{uri} पर पठन-भंडार पहले से है।"
+    en = "There is a lake at {uri} already."
+
+
+@dataclass(frozen=True, slots=True)
+class Lake:
+    """An opened lake."""
+
+    uri: str
+    buckets: int
+
+    def path(self, table: str) -> str:
+        """The address of one of its tables."""
+        return f"{self.uri.rstrip('/')}/{table}"
+
+    def table(self, name: str) -> DeltaTable:
+        """One of its tables as it stands now."""
+        return DeltaTable(self.path(name), storage_options=storage_options(self.uri))
+
+    def bucket_of(self, meters: Iterable[str]) -> npt.NDArray[np.int32]:
+        """The bucket of each meter."""
+        return np.fromiter((zlib.crc32(meter.encode()) % self.buckets for meter in meters), dtype=np.int32)
+
+    def append(self, name: str, rows: pa.Table, *, writer: str, batch: int) -> bool:
+        """Append rows once per writer and batch; whether they were new. A writer's batches only rise.
+
+        The batch is part of the commit itself, so that a writer that was killed finds out whether it had committed.
+        """
+        if not rows.num_rows or self.written(name, writer=writer) >= batch:
+            return False
+        write_deltalake(
+            self.path(name),
+            rows.cast(SCHEMAS[name]),
+            mode="append",
+            partition_by=PARTITIONS,
+            writer_properties=_WRITER,
+            commit_properties=CommitProperties(app_transactions=[Transaction(writer, batch)]),
+            storage_options=storage_options(self.uri),
+        )
+        return True
+
+    def written(self, name: str, *, writer: str) -> int:
+        """The last batch of a writer that is in a table; -1 for none."""
+        last = self.table(name).transaction_version(writer)
+        return -1 if last is None else last
+
+
+def make_lake(uri: str, *, buckets: int = BUCKETS) -> Lake:
+    """Make an empty lake.
+
+    :raises LakeThere: one is there.
+    """
+    lake = Lake(uri, buckets)
+    for name, schema in SCHEMAS.items():
+        if DeltaTable.is_deltatable(lake.path(name), storage_options=storage_options(uri)):
+            raise LakeThere(uri=uri)
+        DeltaTable.create(
+            lake.path(name),
+            schema,
+            mode="error",
+            partition_by=PARTITIONS,
+            description=json.dumps({"buckets": buckets}),
+            storage_options=storage_options(uri),
+        )
+    return lake
+
+
+def open_lake(uri: str) -> Lake:
+    """Open a lake.
+
+    :raises LakeUnknown: there is none.
+    """
+    try:
+        described = DeltaTable(f"{uri.rstrip('/')}/interval", storage_options=storage_options(uri)).metadata()
+        return Lake(uri, int(json.loads(described.description or "{}")["buckets"]))
+    except (TableNotFoundError, KeyError, ValueError) as failure:
+        raise LakeUnknown(uri=uri) from failure
+
+
+def lake_uri(home: Path) -> str:
+    """Where an instance's lake is: `BAHAL_LAKE`, or a folder of its own."""
+    return os.environ.get("BAHAL_LAKE") or str(home / "lake")
+
+
+def storage_options(uri: str) -> dict[str, str]:
+    """How an address is reached. S3 is told by the usual AWS variables; commits are conditional puts, so that two
+    writers never overwrite each other."""
+    if not uri.startswith("s3://"):
+        return {}
+    options = {"aws_conditional_put": "etag"}
+    if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
+        options["aws_allow_http"] = "true"
+    return options
+
+
+def day_rows(table: DeltaTable, *, day: date, bucket: int | None = None, columns: list[str] | None = None) -> pa.Table:
+    """The rows of a day, of one bucket or of all."""
+    filters: list[Any] = [("day", "=", day)]
+    if bucket is not None:
+        filters.append(("bucket", "=", bucket))
+    return table.to_pyarrow_table(filters=filters, columns=columns)
+
+
+def lists(values: npt.NDArray[np.int32], *, missing: int | None = None) -> pa.Array:
+    """A column of lists from a grid (n, slots); cells equal to `missing` become null."""
+    rows, slots = values.shape
+    flat = values.reshape(-1)
+    inner = pa.array(flat, mask=None if missing is None else flat == missing)
+    return pa.ListArray.from_arrays(pa.array(np.arange(0, rows * slots + 1, slots, dtype=np.int32)), inner)
+
+
+def grid(column: pa.Array | pa.ChunkedArray, slots: int, *, missing: int) -> npt.NDArray[np.int32]:
+    """The grid (n, slots) of a column of lists; nulls, also whole lists, become `missing`.
+
+    :raises ValueError: a list of another length.
+    """
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(array, pa.ChunkedArray):
+        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], _WH)
+    rows = len(array)
+    inner = array.flatten()
+    flat = inner.fill_null(missing).to_numpy(zero_copy_only=False) if inner.null_count else inner.to_numpy()
+    if array.null_count:
+        found = np.full((rows, slots), missing, dtype=np.int32)
+        there = array.is_valid().to_numpy(zero_copy_only=False)
+        if len(flat) != int(there.sum()) * slots:
+            raise ValueError("lists of different lengths")
+        found[there] = flat.reshape(-1, slots)
+        return found
+    if len(flat) != rows * slots:
+        raise ValueError("lists of different lengths")
+    return np.asarray(flat.reshape(rows, slots), dtype=np.int32)

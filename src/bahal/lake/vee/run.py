@@ -1,0 +1,196 @@
+"""A run of validation and estimation over one day: bucket by bucket, on this machine or on a cluster.
+
+What a bucket's run does is one function of the lake's address, the day and the bucket: a cluster calls it elsewhere,
+and the rows that it writes are the same.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bahal.lake.days import Merged, merged_days
+from bahal.lake.layout import VALIDATED, Lake, day_rows, grid, lists, open_lake
+from bahal.lake.vee.estimation import estimate
+from bahal.lake.vee.rules import MISSING_VALUE, Parameters, Rule
+from bahal.lake.vee.validation import DAY_S, Days, validate
+
+_LOAD_UNKNOWN: Final = 2**31 - 1
+"""A meter of which the business knows nothing is judged by no load: a flag must not rest on what is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a run wrote: meters, of which estimated, and how often each rule found something."""
+
+    meters: int
+    estimated: int
+    findings: Mapping[str, int]
+
+
+def validate_day(lake: Lake, *, day: date, run: int, parameters: Parameters) -> Ran:
+    """Validate a day, bucket by bucket in this process. A run that was done before is not done again."""
+    drawing = drawing_transformers(lake, day=day)
+    return total(
+        validate_bucket(lake.uri, day=day, bucket=bucket, run=run, parameters=parameters, drawing=drawing)
+        for bucket in range(lake.buckets)
+    )
+
+
+def total(parts: Iterable[Ran]) -> Ran:
+    """All parts of a run together."""
+    meters = estimated = 0
+    findings: Counter[str] = Counter()
+    for part in parts:
+        meters += part.meters
+        estimated += part.estimated
+        findings.update(part.findings)
+    return Ran(meters, estimated, dict(sorted(findings.items())))
+
+
+def drawing_transformers(lake: Lake, *, day: date) -> npt.NDArray[np.int64]:
+    """The transformers of which at least one meter drew current on a day, in rising order."""
+    heights = day_rows(lake.table("interval"), day=day, columns=["meter", "highest_ma"])
+    drew = heights.filter(pc.greater(heights["highest_ma"], 0)).select(["meter"])
+    facts = day_rows(lake.table("facts"), day=day, columns=["meter", "transformer"])
+    joined = facts.join(drew.group_by("meter").aggregate([]), "meter", join_type="left semi")
+    return np.unique(joined["transformer"].drop_null().to_numpy())
+
+
+def validate_bucket(
+    uri: str,
+    *,
+    day: date,
+    bucket: int,
+    run: int,
+    parameters: Parameters,
+    drawing: npt.NDArray[np.int64],
+) -> Ran:
+    """Validate and estimate a bucket's day and append what came out, once per run."""
+    lake = open_lake(uri)
+    merged = merged_days(lake, day=day, bucket=bucket)
+    parts = [_validated(lake, days, day, bucket, run, parameters, drawing) for days in merged]
+    if not parts:
+        return Ran(0, 0, {})
+    rows = pa.concat_tables(parts)
+    lake.append("validated", rows, writer=f"vee {day} {bucket}", batch=run)
+    flags = rows["flags"].to_numpy()
+    findings = {(rule.name or "").lower(): int(((flags & rule) != 0).sum()) for rule in Rule}
+    return Ran(
+        rows.num_rows,
+        rows.num_rows - rows["estimated"].null_count,
+        {name: count for name, count in findings.items() if count},
+    )
+
+
+def _validated(
+    lake: Lake,
+    days: Merged,
+    day: date,
+    bucket: int,
+    run: int,
+    parameters: Parameters,
+    drawing: npt.NDArray[np.int64],
+) -> pa.Table:
+    facts = _facts(lake, days, day, bucket, drawing)
+    load_w, highest, exports, neighbours, usual = facts
+    flags = validate(
+        Days(
+            wh=days.wh,
+            out_wh=days.out_wh,
+            highest_dv=days.highest_dv,
+            highest_ma=days.highest_ma,
+            open_wh=days.open_wh,
+            close_wh=days.close_wh,
+            load_w=load_w,
+            highest_wh=highest,
+            exports=exports,
+            neighbours=neighbours,
+            drift_s=days.drift_s,
+            noted=days.noted,
+        ),
+        parameters,
+    )
+    wh = _without_impossible(days.wh, flags, load_w, parameters)
+    done = estimate(wh, profile=usual, open_wh=days.open_wh, close_wh=days.close_wh)
+    packed = np.packbits(done.estimated, axis=1)
+    size = packed.shape[1]
+    any_: npt.NDArray[np.bool_] = np.asarray(done.estimated.any(axis=1))
+    bits = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(size), len(any_), [None, pa.py_buffer(np.ascontiguousarray(packed).tobytes())]
+    )
+    count = len(flags)
+    return pa.Table.from_arrays(
+        [
+            pa.array([day] * 1, pa.date32()).take(pa.array(np.zeros(count, np.int32))),
+            pa.array(np.full(count, bucket, np.int32)),
+            days.meter,
+            pa.array(np.full(count, run, np.int64)),
+            pa.array(np.full(count, days.slots, np.int16)),
+            pa.array(flags),
+            lists(done.wh),
+            pc.if_else(pa.array(any_), bits.cast(pa.binary()), pa.scalar(None, pa.binary())),
+            pa.array(done.wh.sum(axis=1, dtype=np.int64)),
+            pa.array(days.open_wh, mask=days.open_wh == MISSING_VALUE),
+            pa.array(days.close_wh, mask=days.close_wh == MISSING_VALUE),
+            pa.array([parameters.version]).take(pa.array(np.zeros(count, np.int32))),
+        ],
+        schema=VALIDATED,
+    )
+
+
+def _without_impossible(
+    wh: npt.NDArray[np.int32], flags: npt.NDArray[np.int32], load_w: npt.NDArray[np.int32], p: Parameters
+) -> npt.NDArray[np.int32]:
+    """Intervals that no meter can have measured are as good as missing; the flag says that they came."""
+    rows = np.flatnonzero(flags & np.int32(Rule.NEGATIVE | Rule.SPIKE_LOAD))
+    if not len(rows):
+        return wh
+    kept = wh.copy()
+    some = kept[rows]
+    interval_s = DAY_S // wh.shape[1]
+    full = load_w[rows].astype(np.int64) * interval_s * p.load_percent
+    wrong = (some < 0) | (some.astype(np.int64) * 360_000 > full[:, None])
+    some[wrong] = MISSING_VALUE
+    kept[rows] = some
+    return kept
+
+
+def _facts(
+    lake: Lake, days: Merged, day: date, bucket: int, drawing: npt.NDArray[np.int64]
+) -> tuple[
+    npt.NDArray[np.int32],
+    npt.NDArray[np.int32],
+    npt.NDArray[np.bool_],
+    npt.NDArray[np.bool_],
+    npt.NDArray[np.int32],
+]:
+    """Load, highest own interval, agreement to give back, neighbours that draw, and the usual profile, row by row."""
+    known = day_rows(
+        lake.table("facts"),
+        day=day,
+        bucket=bucket,
+        columns=["meter", "transformer", "load_w", "exports", "highest_wh", "usual"],
+    )
+    count = len(days.meter)
+    place = pc.index_in(days.meter, known["meter"]) if known.num_rows else pa.nulls(count, pa.int32())
+    there = place.is_valid().to_numpy(zero_copy_only=False)
+    mine = known.take(place.drop_null())
+
+    def spread(values: npt.NDArray[np.generic], otherwise: object, dtype: type) -> npt.NDArray[np.generic]:
+        whole = np.full((count, *values.shape[1:]), otherwise, dtype=dtype)
+        whole[there] = values
+        return whole
+
+    load = spread(mine["load_w"].fill_null(_LOAD_UNKNOWN).to_numpy(), _LOAD_UNKNOWN, np.int32)
+    highest = spread(mine["highest_wh"].fill_null(0).to_numpy(), 0, np.int32)
+    exports = spread(mine["exports"].fill_null(False).to_numpy(), True, np.bool_)
+    near = np.isin(mine["transformer"].fill_null(-1).to_numpy(), drawing)
+    usual = spread(np.maximum(grid(mine["usual"], days.slots, missing=0), 0), 0, np.int32)
+    return load, highest, exports, spread(near, False, np.bool_), usual  # type: ignore[return-value]  # each as asked

@@ -47,6 +47,24 @@ def test_from_cut_to_light(database: Database) -> None:
     ]
 
 
+def test_who_must_press_the_button_is_told_so(database: Database) -> None:
+    place = town.found(connections=1)
+    place.drive()
+    first = place.connections[0]
+    interlock.lend(database)
+    interlock.cut(database, order=value("SELECT id FROM supply_order"))
+    confirm(place)
+    paid = take_payment(key="k", connection=first, paise=town.DUE, channel="upi", actor="cashier", business_at=town.TEN)
+    assert paid.order is not None
+    interlock.step(database, order=paid.order, states=("claimed", "sent", "confirmed"))
+    interlock.result(database, order=paid.order, outcome="confirmed", reason="press_button")
+    assert confirm(place) == 1
+    told = one("SELECT template, text FROM notices_message WHERE kind = 'restored'")
+    assert told == (
+        "BAHAL-RES-HI-2", f"क्र. {first}: 10:00 बजे बहाली का आदेश मीटर तक पहुँचा। बिजली चालू करने को मीटर का बटन दबाएँ।"
+    )  # fmt: skip
+
+
 def test_a_cut_overtaken_by_a_payment_leaves_the_supply_wanted(database: Database) -> None:
     place = town.found(connections=1)
     place.drive()

@@ -14,7 +14,7 @@ from bahal.domains.consumers.queries import Contact, contacts
 from bahal.domains.fieldwork.operations import NewTask, open_tasks
 from bahal.domains.ledger.operations import Entry, Line, post_many
 from bahal.domains.notices.operations import NewMessage, queue_messages
-from bahal.domains.notices.templates import template
+from bahal.domains.notices.templates import PRESS_BUTTON, template
 from bahal.domains.supply.operations import Outcome, desire, mark_handled, take_outcomes
 from bahal.domains.supply.queries import overtaken
 from bahal.foundation.audit.operations import Act, record_many
@@ -58,7 +58,9 @@ def confirm_relay(*, at: datetime, business_at: datetime, limit: int = BATCH) ->
 
 def _message(outcome: Outcome, contact: Contact) -> NewMessage:
     kind = "cut" if outcome.kind == "cut" else "restored"
-    wanted = template(kind, contact.language)
+    # A relay that is released is not yet closed: who is only told that his supply is back sits in the dark.
+    words = PRESS_BUTTON if outcome.reason == PRESS_BUTTON else kind
+    wanted = template(words, contact.language)
     consumer = str(outcome.connection)
     if kind == "cut":
         text = wanted.filled(consumer=consumer, amount=rupees(outcome.due_paise))

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from bahal.shared.text import LANGUAGES, Language
 
 LONGEST_VARIABLE = 30
+PRESS_BUTTON = "press_button"
+"""A message of kind `restored` in other words: this meter's relay is released and closes by its button only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,18 @@ TEMPLATES: tuple[Template, ...] = (
         "restored",
         "en",
         "Consumer no. {consumer}: your supply was restored at {time}. Thank you.",
+    ),
+    Template(
+        "BAHAL-RES-HI-2",
+        PRESS_BUTTON,
+        "hi",
+        "क्र. {consumer}: {time} बजे बहाली का आदेश मीटर तक पहुँचा। बिजली चालू करने को मीटर का बटन दबाएँ।",
+    ),
+    Template(
+        "BAHAL-RES-EN-2",
+        PRESS_BUTTON,
+        "en",
+        "Consumer no. {consumer}: your supply was released at {time}. Press the button on your meter to switch it on.",
     ),
     Template(
         "BAHAL-PAY-HI-1",

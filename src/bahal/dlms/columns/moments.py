@@ -25,6 +25,8 @@ _NO_MOMENT: Final = -(1 << 59)
 _WORST_MOMENT: Final = -(1 << 58)
 
 _PAIRS: Final = 1 << 16
+_PAIR: Final = np.dtype(">u2")
+_STRIDES: Final = (2, clock.LENGTH)
 _DAY_S: Final = 86_400
 _UNSPECIFIED: Final = 0xFF
 _DEVIATION_LIMIT: Final = 840  # as in `clock`
@@ -143,36 +145,35 @@ class MomentReader:
         :raises MomentUnspecified: a moment with open parts.
         :raises MalformedApdu: no such moment.
         """
-        if len(raw) > _SHORT:
-            return self._read(raw)
+        count = len(raw)
         key = raw.tobytes()
+        if count > _SHORT:
+            return self._read(key, count)
         kept = self._kept.get(key)
         if kept is None:
-            kept = self._read(raw)
+            kept = self._read(key, count)
             if len(self._kept) >= _KEPT:
                 self._kept.clear()
             self._kept[key] = kept
         return kept
 
-    def _read(self, raw: Octets) -> Moments:
+    def _read(self, raw: bytes, count: int) -> Moments:
+        if not count:
+            return Moments(np.empty(0, np.int64), np.empty(0, np.uint8))
         tables = self._tables
-        count = len(raw)
-        # Year, month-day, hour-minute, second-hundredths, deviation: rows of one array, so that one call makes indices.
-        pairs = np.empty((5, count, 2), np.uint8)
-        pairs[:2] = raw[:, :4].reshape(count, 2, 2).transpose(1, 0, 2)
-        pairs[2:] = raw[:, 5:11].reshape(count, 3, 2).transpose(1, 0, 2)
-        year, month_day, hour_minute, second, deviation = pairs.view(">u2").reshape(5, count).astype(np.intp)
+        year, month_day = np.ndarray((2, count), _PAIR, raw, 0, _STRIDES).astype(np.intp)
+        hour_minute, second, deviation = np.ndarray((3, count), _PAIR, raw, 5, _STRIDES).astype(np.intp)
         month_day += tables.leap[year]
         seconds = tables.year[year]
         seconds += tables.month_day[month_day]
         seconds += tables.hour_minute[hour_minute]
         seconds += tables.second[second]
         seconds += self._deviation[deviation]
-        if count and seconds.min() < _WORST_MOMENT:
+        if seconds.min() < _WORST_MOMENT:
             row = int(np.argmax(seconds < _WORST_MOMENT))
-            refuse_moment(row, raw[row].tobytes(), self._zone)
-        status = raw[:, 11].copy()
-        seconds.flags.writeable = status.flags.writeable = False
+            refuse_moment(row, raw[clock.LENGTH * row : clock.LENGTH * (row + 1)], self._zone)
+        status = np.frombuffer(raw[11 :: clock.LENGTH], np.uint8)
+        seconds.flags.writeable = False
         return Moments(seconds, status)
 
 

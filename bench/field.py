@@ -25,7 +25,7 @@ from psycopg.rows import dict_row
 from tests.crash.invariants import Answered, Evidence, authority, repeats
 from tests.monday.recount import Recount
 
-from bahal.shared.words import WORDS
+from bahal.shared.words import CAUSES
 from bench.stage import Stage, say
 
 WORKERS = 4
@@ -250,7 +250,7 @@ def _ends(orders: Sequence[dict[str, Any]], counted: Recount, faulty: set[str]) 
         if row["state"] == "field_task":
             if row["task"] is None:
                 yield f"{named} is with a lineman and there is no task"
-            if row["reason"] not in WORDS["task causes"]:
+            if row["reason"] not in CAUSES:
                 yield f"{named} is a task for {row['reason']}, which nobody can read"
             if row["meter"] not in faulty:
                 yield f"{named} is a task ({row['reason']}) and nothing was wrong with its meter"

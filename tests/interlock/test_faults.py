@@ -19,7 +19,7 @@ from bahal.dlms.objects.disconnect import Move
 from bahal.dlms.objects.model import SETTING_SAP
 from bahal.fleet.faults import PASSING, PROFILES, STANDING, Behaviour, Fault, Kind, behaviours, chance, fault_of
 from bahal.interlock.main import Interlock
-from bahal.shared.words import WORDS
+from bahal.shared.words import CAUSES
 from tests.interlock import facts
 from tests.interlock.test_sessions import settled
 from tests.interlock.world import World, until
@@ -118,7 +118,7 @@ def judged(world: World) -> list[str]:
         wrong.append("a counter served twice")
     rows = world.app.execute("SELECT meter, kind, state, reason FROM supply_order ORDER BY id").fetchall()
     for meter, _, state, reason in rows:
-        if state == "field_task" and reason not in WORDS["task causes"]:
+        if state == "field_task" and reason not in CAUSES:
             wrong.append(f"{meter} is a task for {reason}, which nobody can read")
         if state not in ("confirmed", "field_task"):
             wrong.append(f"{meter} is {state}")

@@ -190,6 +190,8 @@ WORDS: Mapping[str, Section] = {
     "task causes": {
         "second_visit": ("विच्छेदन के बाद दूसरी भेंट", "second visit after the cut"),
         "unreachable": ("मीटर से संपर्क नहीं हुआ", "the meter could not be reached"),
+        "no_line": ("मीटर ने संपर्क नहीं जोड़ा", "the meter has not called"),
+        "gateway_down": ("मीटर का गेटवे बंद है", "the meter's gateway is down"),
         "flooded": ("मीटर ने ज़रूरत से ज़्यादा आँकड़े भेजे", "the meter sent more than was asked for"),
         "malformed": ("मीटर का उत्तर समझ के बाहर", "the meter's replies follow no encoding"),
         "oversized": ("मीटर का उत्तर तय लंबाई से अधिक", "the meter's replies are longer than agreed"),
@@ -216,6 +218,9 @@ WORDS: Mapping[str, Section] = {
         "seal_broken": ("मीटर की चाबियाँ खुल नहीं सकीं", "the meter's keys could not be opened"),
     },
 }
+
+CAUSES: Section = {**WORDS["verdicts"], **WORDS["reasons"], **WORDS["task causes"]}
+"""Why an order ended with a lineman: what its meter did, or what took the right to cut while it was unknown."""
 
 
 def word(section: str, code: str, language: Language) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from bahal.domains.arrears.verdict import REASONS
 from bahal.domains.protection.rules import KINDS
 from bahal.shared.text import Language, day_in_words, grouped
-from bahal.shared.words import WORDS as HOUSE_WORDS
+from bahal.shared.words import CAUSES
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "title": ("वसूली प्रतिवेदन", "Recovery report"),
@@ -182,8 +182,7 @@ def reason(code: str, language: Language) -> str:
 
 def cause(code: str, language: Language) -> str:
     """Why an order ended with a lineman, or its code where there are no words for it."""
-    causes = HOUSE_WORDS["task causes"]
-    return causes[code][_SIDE[language]] if code in causes else code.replace("_", " ")
+    return CAUSES[code][_SIDE[language]] if code in CAUSES else code.replace("_", " ")
 
 
 def task_kind(task: Mapping[str, Any], language: Language) -> str:

@@ -23,7 +23,7 @@ from bahal.fleet.consumption import BLOCK, DAY, Dark
 from bahal.fleet.faults import Behaviour
 from bahal.fleet.link import Links, MeterLink
 from bahal.fleet.movements import read_movements
-from bahal.fleet.roster import COLUMNS, RosterError, RosterRow, invent, read_roster
+from bahal.fleet.roster import COLUMNS, LINK_COLUMNS, RosterError, RosterRow, invent, read_roster
 from bahal.fleet.store import MeterColumns, UnknownMeter
 from tests.fleet.household import MONDAY, NullModem, StandingClock, circle_of
 
@@ -122,7 +122,7 @@ def test_an_invented_roster_is_the_same_every_time(tmp_path: Path) -> None:
     once = list(invent(count=600, seed=3, port=4059, makes=makes))
     assert once == list(invent(count=600, seed=3, port=4059, makes=reversed(makes)))
     assert once != list(invent(count=600, seed=4, port=4059, makes=makes))
-    assert list(once[0]) == list(COLUMNS)
+    assert list(once[0]) == [*COLUMNS, *LINK_COLUMNS]
     hosts = [row["host"] for row in once]
     assert len(set(hosts)) == 600
     assert not any(host.endswith((".0", ".255")) for host in hosts)
@@ -156,7 +156,7 @@ def test_a_bad_row_is_named(tmp_path: Path, rows: list[RosterRow], column: str, 
         table = list(csv.DictReader(file))
     table[4][column] = value
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, (*COLUMNS, *LINK_COLUMNS))
         writer.writeheader()
         writer.writerows(table)
     with pytest.raises(RosterError, match=reason) as refused:

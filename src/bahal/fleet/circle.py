@@ -24,7 +24,8 @@ _MOMENT_KEPT_S: Final = 0.05
 
 @dataclass(slots=True)
 class Stats:
-    """What happened since the start. `errors` and `refusals` count by the error's name, `faults` by their kind."""
+    """What happened since the start. `errors` and `refusals` count by the error's name, `faults` by their kind, `calls`
+    to the head-end by what became of them."""
 
     connections: int = 0
     refused_connections: int = 0
@@ -35,6 +36,7 @@ class Stats:
     errors: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
 
     def figures(self) -> dict[str, int | dict[str, int]]:
         """All of it, for a JSON answer."""
@@ -48,6 +50,7 @@ class Stats:
             "errors": dict(self.errors),
             "refusals": dict(self.refusals),
             "faults": dict(self.faults),
+            "calls": dict(self.calls),
         }
 
 

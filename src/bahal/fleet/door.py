@@ -1,7 +1,9 @@
 """The admin door: what a person at the meter would do, over a Unix socket with one JSON object a line.
 
-`{"do": "close_by_force", "meter": SERIAL}`, `press_button`, `trip_limiter`, `relay` with a meter; `count_off` and
-`stats` without. Every answer has `ok`; a refusal has `error` and its data.
+`{"do": "close_by_force", "meter": SERIAL}`, `press_button`, `trip_limiter`, `relay`, `call` with a meter; `count_off`
+and `stats` without; `{"do": "wake", "msisdn": NUMBER}` is what an SMS to that SIM does, `{"do": "call_all",
+"within_s": 60}` what the return of a feeder does to all that call. Every answer has `ok`; a refusal has `error` and its
+data.
 """
 
 import asyncio
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bahal.dlms.objects.disconnect import Move
+from bahal.fleet.calling import Caller
 from bahal.fleet.circle import AlreadyConnected, Circle
 from bahal.fleet.link import Links
 from bahal.fleet.store import UnknownMeter
@@ -23,13 +26,17 @@ _IDLE_DEADLINE_S: Final = 120.0
 class AdminDoor:
     """Answers admin lines for one circle."""
 
-    def __init__(self, circle: Circle, links: Links) -> None:
+    def __init__(self, circle: Circle, links: Links, caller: Caller | None = None) -> None:
+        """`caller` lets meters call; without one none does."""
+        self._caller = caller
         self._circle = circle
         self._links = links
         self._at_meter: dict[str, Callable[[int], None]] = {
             "relay": lambda row: None,
             "close_by_force": circle.close_by_force,
             "press_button": lambda row: self._move(row, Move.MANUAL_RECONNECT),
+            "call": self._call,
+            "wake": self._call,
             "trip_limiter": lambda row: self._move(row, Move.LOCAL_DISCONNECT),
         }
         self._of_circle: dict[str, Callable[[], dict[str, Any]]] = {
@@ -71,13 +78,15 @@ class AdminDoor:
             do = asked["do"]
         except (ValueError, KeyError, TypeError):
             return {"ok": False, "error": "not_understood"}
+        if do == "call_all" and self._caller is not None:
+            return {"ok": True, "calling": self._caller.call_all(float(asked.get("within_s", 0)))}
         if do in self._of_circle:
             return {"ok": True} | self._of_circle[do]()
         act = self._at_meter.get(do) if isinstance(do, str) else None
         if act is None:
             return {"ok": False, "error": "unknown_verb", "do": do}
         try:
-            row = self._circle.columns.with_serial(str(asked.get("meter", "")))
+            row = self._row(asked)
             act(row)
         except UnknownMeter as refusal:
             return {"ok": False, "error": "unknown_meter", "meter": refusal.asked}
@@ -86,6 +95,17 @@ class AdminDoor:
         except OSError as failure:
             return {"ok": False, "error": "movement_log", "why": str(failure)}
         return {"ok": True} | self._relay(row)
+
+    def _row(self, asked: dict[str, Any]) -> int:
+        """The meter that is named, by its serial or by its SIM."""
+        columns = self._circle.columns
+        if "msisdn" not in asked:
+            return columns.with_serial(str(asked.get("meter", "")))
+        return columns.with_sim(str(asked["msisdn"]))
+
+    def _call(self, row: int) -> None:
+        if self._caller is not None:
+            self._caller.call(row)
 
     def _move(self, row: int, move: Move) -> None:
         self._circle.move(row, move, None)
@@ -104,4 +124,8 @@ class AdminDoor:
         return {"off": off, "on": len(self._circle.columns) - off}
 
     def _stats(self) -> dict[str, Any]:
-        return {"meters": len(self._circle.columns), "open": len(self._links.open)} | self._circle.stats.figures()
+        return (
+            {"meters": len(self._circle.columns), "open": len(self._links.open)}
+            | {"on_the_line": 0 if self._caller is None else self._caller.on_the_line}
+            | self._circle.stats.figures()
+        )

@@ -8,6 +8,7 @@ from bahal.dlms import india
 from bahal.dlms.association.server import ServerAssociation
 from bahal.dlms.errors import DlmsError
 from bahal.fleet.circle import Circle
+from bahal.fleet.gateway import GatewayLink
 from bahal.fleet.trouble import Trouble, TroubledMeter
 
 # Replies under way on one connection, delayed or not yet taken by the client: beyond that it is not read from.
@@ -21,7 +22,7 @@ class Links:
 
     def __init__(self, circle: Circle, *, idle_deadline: float) -> None:
         self.circle = circle
-        self.open: set[MeterLink] = set()
+        self.open: set[MeterLink | GatewayLink] = set()
         self._idle_deadline = idle_deadline
 
     def new(self) -> asyncio.Protocol:
@@ -80,6 +81,11 @@ class MeterLink(asyncio.Protocol):
             address = int.from_bytes(socket.inet_aton(sockname[0]), "big")
             if address >> 24 == _LOOPBACK_NETWORK:
                 row = self._circle.columns.at_address(address)
+            if row is None and address in self._circle.columns.gateways:
+                behind = GatewayLink(self._links, self._circle.columns.gateways[address])
+                self._transport.set_protocol(behind)
+                behind.connection_made(transport)
+                return
         if row is None:
             stats.refused_connections += 1
             self._transport.abort()

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ import uvloop
 
 from bahal.dlms import india
 from bahal.fleet.alerts import AlertSender
+from bahal.fleet.calling import Caller
 from bahal.fleet.circle import Circle
 from bahal.fleet.door import AdminDoor
 from bahal.fleet.faults import PROFILES, Behaviour, FaultLog, behaviours
@@ -158,11 +159,15 @@ async def _serve(
         sender = AlertSender(circle, host=target[0], port=target[1])
         circle.alert, circle.storm = sender.alert, sender.storm
     links = Links(circle, idle_deadline=IDLE_DEADLINE_S)
+    caller = None
+    if target is not None and sender is not None:
+        caller = Caller(circle, links, host=target[0], port=target[1])
+        circle.alert = _teller(circle, sender, caller)
     server = await loop.create_server(links.new, sock=listener, backlog=BACKLOG)
     door = None
     if admin_path is not None:
         try:
-            door = await AdminDoor(circle, links).open(admin_path)
+            door = await AdminDoor(circle, links, caller).open(admin_path)
         except OSError as error:
             raise FleetRefused(reason="admin", detail=f"{admin_path}: {error.strerror or error}") from error
     port = listener.getsockname()[1]
@@ -176,6 +181,8 @@ async def _serve(
     server.close()
     if door is not None:
         door.close()
+    if caller is not None:
+        caller.close()
     await _drained(links)
     if sender is not None:
         await sender.drain(deadline=_DRAIN_S)
@@ -184,6 +191,11 @@ async def _serve(
     if admin_path is not None:
         admin_path.unlink(missing_ok=True)
     _LOGGER.info("stopped", extra={"movements": circle.stats.movements})
+
+
+def _teller(circle: Circle, sender: AlertSender, caller: Caller) -> Callable[[int], None]:
+    """How a meter tells what happened: over its own call if it is one that calls, else by a short one."""
+    return lambda row: caller.call(row) if row in circle.columns.callers else sender.alert(row)
 
 
 async def _sweep(links: Links) -> None:

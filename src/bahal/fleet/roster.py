@@ -2,7 +2,9 @@
 
 CSV with the header of `COLUMNS`; keys and system titles in hex. `mr_*` belong to the meter reading client (SAP 32),
 `us_*` to the utility setting client (SAP 48), `push_ek` to the meter's own pushes. One more column, `mk` (the master
-key that wraps new keys), may follow; without it a meter refuses a key transfer.
+key that wraps new keys), may follow; without it a meter refuses a key transfer. So may `LINK_COLUMNS`: how the meter is
+reached (`dial_out` at its address, `dial_in` when it calls, `gateway` through one), the gateway's HOST:PORT and the
+meter's wPort behind it, and the number of its SIM.
 
 `invent` makes such rows from a seed. Its keys are SHA-256 of seed and serial: good for a simulation, worthless as
 secrets. A real roster comes from the manufacturer's key file.
@@ -35,7 +37,12 @@ COLUMNS: Final = (
 )
 
 MASTER_KEY_COLUMN: Final = "mk"
+LINK_COLUMNS: Final = ("link", "gateway", "wport", "msisdn")
+LINKS: Final = ("dial_out", "dial_in", "gateway")
 FIRST_HOST: Final = "127.16.0.1"
+FIRST_GATEWAY: Final = "127.15.0.1"
+METERS_PER_GATEWAY: Final = 50
+FIRST_MSISDN: Final = 915_755_000_000_000
 METERS_PER_CELL: Final = 200
 LOOPBACK: Final = ipaddress.IPv4Network("127.0.0.0/8")
 
@@ -58,7 +65,10 @@ class RosterError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RosterRow:
-    """One meter. `host` is an IPv4 address as an integer; keys are 16 bytes, `mr_lls` 1 to 16, `mk` 16 or empty."""
+    """One meter. `host` and `gateway` are IPv4 addresses as integers (0: none).
+
+    Keys are 16 bytes, `mr_lls` 1 to 16, `mk` 16 or empty.
+    """
 
     meter: str
     make: str
@@ -74,6 +84,10 @@ class RosterRow:
     us_hls: bytes
     push_ek: bytes
     mk: bytes = b""
+    link: str = "dial_out"
+    gateway: int = 0
+    wport: int = 1
+    msisdn: str = ""
 
 
 def read_roster(path: Path) -> Iterator[RosterRow]:
@@ -113,21 +127,28 @@ def _checked(row: dict[str, str | None], line: int) -> RosterRow:
             raise RosterError(line=line, column=column, reason=f"{len(value)} bytes, {shortest} to {longest} expected")
         return value
 
-    try:
-        host = ipaddress.IPv4Address(text("host"))
-    except ValueError:
-        raise RosterError(line=line, column="host", reason="not an IPv4 address") from None
-    if host not in LOOPBACK:
-        raise RosterError(
-            line=line, column="host", reason="outside 127.0.0.0/8: a simulated meter is never on a network"
-        )
+    def address(column: str, given: str) -> int:
+        try:
+            found = ipaddress.IPv4Address(given)
+        except ValueError:
+            raise RosterError(line=line, column=column, reason="not an IPv4 address") from None
+        if found not in LOOPBACK:
+            raise RosterError(
+                line=line, column=column, reason="outside 127.0.0.0/8: a simulated meter is never on a network"
+            )
+        return int(found)
+
+    link, gateway, _, msisdn = ((row.get(column) or "").strip() for column in LINK_COLUMNS)
+    if link not in ("", *LINKS):
+        raise RosterError(line=line, column="link", reason=f"none of {', '.join(LINKS)}")
+    host = address("host", text("host"))
     if len(text("meter").encode()) > 16:
         raise RosterError(line=line, column="meter", reason="a serial has at most 16 bytes")
     return RosterRow(
         meter=text("meter"),
         make=text("make"),
         system_title=octets("system_title", 8, 8),
-        host=int(host),
+        host=host,
         port=number("port"),
         cell=text("cell"),
         phase=number("phase"),
@@ -138,16 +159,28 @@ def _checked(row: dict[str, str | None], line: int) -> RosterRow:
         us_hls=octets("us_hls", 16, 16),
         push_ek=octets("push_ek", 16, 16),
         mk=octets(MASTER_KEY_COLUMN, 16, 16) if (row.get(MASTER_KEY_COLUMN) or "").strip() else b"",
+        link=link or LINKS[0],
+        gateway=address("gateway", gateway.rpartition(":")[0]) if link == "gateway" else 0,
+        wport=number("wport") if link == "gateway" else 1,
+        msisdn=msisdn,
     )
 
 
 def invent(
-    *, count: int, seed: int, port: int, makes: Iterable[tuple[str, bytes]], first_host: str = FIRST_HOST
+    *,
+    count: int,
+    seed: int,
+    port: int,
+    makes: Iterable[tuple[str, bytes]],
+    first_host: str = FIRST_HOST,
+    dial_in: float = 0.0,
+    behind_gateways: float = 0.0,
 ) -> Iterator[dict[str, str]]:
     """`count` rows for a simulation: the same arguments give the same rows.
 
     `makes` are pairs of a make's name and its three-letter manufacturer flag. Hosts rise from `first_host` and skip
-    last octets 0 and 255. A cell is one base station, with about 200 meters.
+    last octets 0 and 255. A cell is one base station, with about 200 meters. A share `dial_in` of them calls, another
+    `behind_gateways` stands behind gateways, fifty to each.
 
     :raises ValueError: no make is given, or the addresses run out of 127.0.0.0/8
     """
@@ -155,6 +188,7 @@ def invent(
     if not registry:
         raise ValueError("a roster needs at least one make")
     host = int(ipaddress.IPv4Address(first_host))
+    behind = 0
     for n in range(count):
         while host & 0xFF in (0x00, 0xFF):
             host += 1
@@ -169,15 +203,28 @@ def invent(
         keys = {name: hashlib.sha256(f"{seed}:{serial}:{name}".encode()).hexdigest()[:32] for name in _KEYS}
         if quirks_of(make).shared_keys:
             keys["mr_ek"] = keys["us_ek"]
-        yield {
-            "meter": serial,
-            "make": make,
-            "system_title": (flag + number.to_bytes(5, "big")).hex(),
-            "host": str(address),
-            "port": str(port),
-            "cell": f"cell-{n // METERS_PER_CELL:05d}",
-            "phase": "1",
-        } | keys
+        way = {"link": LINKS[0], "gateway": "", "wport": "", "msisdn": f"+{FIRST_MSISDN + number}"}
+        drawn = int.from_bytes(digest[1:5], "big") / 2**32
+        if drawn < dial_in:
+            way["link"] = "dial_in"
+        elif drawn < dial_in + behind_gateways:
+            nth, wport = divmod(behind, METERS_PER_GATEWAY)
+            behind += 1
+            gateway = ipaddress.IPv4Address(FIRST_GATEWAY) + nth
+            way |= {"link": "gateway", "gateway": f"{gateway}:{port}", "wport": str(wport + 1)}
+        yield (
+            {
+                "meter": serial,
+                "make": make,
+                "system_title": (flag + number.to_bytes(5, "big")).hex(),
+                "host": str(address),
+                "port": str(port),
+                "cell": f"cell-{n // METERS_PER_CELL:05d}",
+                "phase": "1",
+            }
+            | keys
+            | way
+        )
 
 
 def write_roster(path: Path, rows: Iterable[dict[str, str]]) -> int:
@@ -186,7 +233,7 @@ def write_roster(path: Path, rows: Iterable[dict[str, str]]) -> int:
     path.chmod(0o600)
     written = 0
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=COLUMNS)
+        writer = csv.DictWriter(file, fieldnames=(*COLUMNS, *LINK_COLUMNS), restval="")
         writer.writeheader()
         for row in rows:
             writer.writerow(row)

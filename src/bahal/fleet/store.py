@@ -42,12 +42,15 @@ class MeterColumns:
         "_addresses",
         "_makes",
         "_order",
+        "_sims",
+        "callers",
         "control_modes",
         "control_states",
         "counters",
         "dark",
         "events",
         "floors",
+        "gateways",
         "identities",
         "make_numbers",
         "makes",
@@ -71,6 +74,9 @@ class MeterColumns:
         self.dark: dict[int, list[Dark]] = {}
         self.events: dict[int, list[tuple[int, int]]] = {}
         self.settings: dict[tuple[int, str], int | bytes] = {}
+        self.callers: set[int] = set()
+        self.gateways: dict[int, dict[int, int]] = {}
+        self._sims = array("Q")
         self._makes: dict[str, int] = {}
         addresses = array("I")
         for row in rows:
@@ -112,8 +118,19 @@ class MeterColumns:
             row.us_hls,
             row.push_ek,
         )
+        if row.link == "dial_in":
+            self.callers.add(number)
+        elif row.link == "gateway":
+            self._put_behind(row, number)
+        self._sims.append(_digits(row.msisdn))
         if row.mk:
             self.master_keys[number] = row.mk
+
+    def _put_behind(self, row: RosterRow, number: int) -> None:
+        meters = self.gateways.setdefault(row.gateway, {})
+        if row.wport in meters:
+            raise RosterError(line=number + 2, column="wport", reason="stands twice behind this gateway")
+        meters[row.wport] = number
 
     def __len__(self) -> int:
         return len(self.control_states)
@@ -145,6 +162,16 @@ class MeterColumns:
                 at = self.identities.find(padded, at + 1)
         raise UnknownMeter(serial)
 
+    def with_sim(self, msisdn: str) -> int:
+        """The row whose SIM has this number. A search through all of them, as with serials.
+
+        :raises UnknownMeter: no such number.
+        """
+        try:
+            return self._sims.index(_digits(msisdn) or -1)
+        except (ValueError, OverflowError):
+            raise UnknownMeter(msisdn) from None
+
     def serial_of(self, row: int) -> str:
         """The serial of a row."""
         start = row * IDENTITY.size
@@ -162,3 +189,9 @@ class MeterColumns:
         kept.append((moment, event))
         if len(kept) > EVENTS_KEPT:
             del kept[0]
+
+
+def _digits(msisdn: str) -> int:
+    """A number as an integer; 0 for none."""
+    number = msisdn.removeprefix("+")
+    return int(number) if number.isdecimal() and len(number) <= 15 else 0

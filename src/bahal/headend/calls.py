@@ -5,16 +5,18 @@ the push key of the meter it names, with a counter not seen before; one who says
 associate as that meter (`bahal.headend.identify`). Until then he has a little time and few bytes, and takes nothing
 from an older call of that name.
 
-Admission: of callers at most `dial_in_most` are open, the next is closed at once (`too_many`) and calls again by
-himself. A caller who is believed stays if an order or a read waits for him; otherwise he is let go (`served`) as soon
-as `lines_idle` others are on the line. What else closes a connection is counted by name: malformed, oversized,
-unexpected, flooded, idle, superseded, unclean, idle_line and what a push or a proof can be refused for.
+Admission: of callers at most `dial_in_most` are open, the next is turned away (`too_many`). Who is turned away is reset
+and has to call again; who was served is closed in order. A caller who is believed stays if an order or a read waits for
+him; otherwise he is let go (`served`) as soon as `lines_idle` others are on the line. What else closes a connection is
+counted by name: malformed, oversized, unexpected, flooded, idle, superseded, unclean, idle_line and what a push or a
+proof can be refused for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, cast
 
@@ -39,6 +41,8 @@ _SERVER_SAP: Final = 1
 _TICK_S: Final = 0.25
 _RETRY_S: Final = 0.5
 _MINUTE_S: Final = 60.0
+_IN_ORDER: Final = frozenset(("served", "superseded", "idle_line"))
+_LINGER_NOT: Final = struct.pack("ii", 1, 0)
 _KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 20), (socket.TCP_KEEPCNT, 3))
 
 _CALLED: Final = "SELECT meter, link, restore, ordered, asked FROM headend_called(%s::text[], %s::text[])"
@@ -140,6 +144,7 @@ class Calls:
                 call.end("served")
                 continue
             call.meter = meter
+            call.keep()
             self.board.place(meter, call)
             if restore:
                 self.restoring.add(meter)
@@ -263,7 +268,7 @@ class InboundCall(asyncio.Protocol, Pusher):
         made = cast(asyncio.Transport, transport)
         peer = made.get_extra_info("peername")
         if peer is None or not self._calls.admit(self):
-            made.abort()
+            _reset(made)
             return
         self._transport = made
         self.host = str(peer[0])
@@ -315,7 +320,7 @@ class InboundCall(asyncio.Protocol, Pusher):
     def refuse(self, name: str) -> None:
         """Close it, with a name that is counted."""
         self._calls.metrics.received.labels(name).inc()
-        self._abort()
+        self._turn_away()
 
     # --- as a line ---------------------------------------------------------------------------------------------------
 
@@ -349,7 +354,11 @@ class InboundCall(asyncio.Protocol, Pusher):
         """Close it, for this reason."""
         if self._transport is not None:
             self._calls.metrics.ended.labels(name).inc()
-            self._abort()
+            if name in _IN_ORDER:
+                self._transport.close()
+                self._over()
+            else:
+                self._turn_away()
 
     def keep(self) -> None:
         """It will stay: notice when the other end has vanished."""
@@ -369,9 +378,9 @@ class InboundCall(asyncio.Protocol, Pusher):
         if self._transport is not None and not self._transport.is_reading():
             self._transport.resume_reading()
 
-    def _abort(self) -> None:
+    def _turn_away(self) -> None:
         if self._transport is not None:
-            self._transport.abort()
+            _reset(self._transport)
         self._over()
 
     def _over(self) -> None:
@@ -380,3 +389,9 @@ class InboundCall(asyncio.Protocol, Pusher):
         strand, self._strand = self._strand, None
         if strand is not None:
             strand.lose(LinkLost("connection_lost"))
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Close by a reset, which tells the meter to call again."""
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+    transport.abort()

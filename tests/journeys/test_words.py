@@ -15,7 +15,7 @@ from bahal.domains.arrears.models import HOLD_KINDS
 from bahal.domains.arrears.verdict import VERDICTS
 from bahal.domains.notices.models import DELIVERIES, MESSAGE_KINDS
 from bahal.domains.offices.models import Office
-from bahal.domains.payments.models import CHANNELS
+from bahal.domains.payments.models import CHANNELS, DIFFERENCES, INSTRUMENTS, PROPOSALS
 from bahal.domains.protection.rules import TAMPERS
 from bahal.domains.staff.models import ROLES
 from bahal.domains.supply.life import GROUNDS, STATES
@@ -62,6 +62,9 @@ def codes() -> dict[str, set[str]]:
         "holds": set(HOLD_KINDS),
         "alerts": {"forced_close", *TAMPERS.values()},
         "channels": set(CHANNELS),
+        "instruments": set(INSTRUMENTS),
+        "proposals": set(PROPOSALS),
+        "differences": set(DIFFERENCES),
         "roles": set(ROLES),
         "message kinds": set(MESSAGE_KINDS),
         "deliveries": set(DELIVERIES),

@@ -45,6 +45,11 @@ def ids_by_number(*, numbers: Iterable[str]) -> Mapping[str, int]:
     return dict(many("SELECT number, id FROM billing_bill WHERE number = ANY(%s::text[])", list(numbers)))
 
 
+def numbers_of(*, bills: Iterable[int]) -> Mapping[int, str]:
+    """The printed numbers of bills by their ids."""
+    return dict(many("SELECT id, number FROM billing_bill WHERE id = ANY(%s::bigint[])", list(bills)))
+
+
 def bill_by_number(*, number: str) -> Bill:
     """A bill by its printed number.
 

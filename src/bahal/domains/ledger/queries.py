@@ -82,3 +82,13 @@ def received_since(*, connection: int, business_at: datetime) -> list[tuple[date
         connection,
         business_at,
     )
+
+
+def lines_of(*, kind: str, reference: str) -> list[tuple[str, int, int | None, int | None]]:
+    """The postings of one act of money, in order: account, paise, connection, bill."""
+    return many(
+        "SELECT p.account, p.paise, p.connection, p.bill FROM ledger_posting p"
+        " JOIN ledger_transaction t ON t.id = p.transaction WHERE t.kind = %s AND t.reference = %s ORDER BY p.id",
+        kind,
+        reference,
+    )

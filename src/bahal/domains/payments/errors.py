@@ -209,3 +209,11 @@ class DifferenceUnknown(Refusal):
     code = "difference_unknown"
     hi = "अंतर {difference} खुला नहीं है।"
     en = "There is no open difference {difference}."
+
+
+class MayNotDecide(Refusal):
+    """A revenue officer or an engineer decides, not every role."""
+
+    code = "may_not_decide"
+    hi = "{login} ({role}) यह निर्णय नहीं कर सकते।"
+    en = "{login} ({role}) may not decide this."

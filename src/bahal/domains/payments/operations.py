@@ -124,8 +124,8 @@ def book(
 ) -> Booked:
     """Book a payment: receipt, postings, fence, message and audit in one statement.
 
-    `texts` is the message by language, as JSON. With `alone` the statement is a transaction of its own; unless the answer
-    says `durable`, it may not be on the disk when this returns, and `wait_for_disk` waits for that.
+    `texts` is the message by language, as JSON. With `alone` the statement is a transaction of its own; unless the
+    answer says `durable`, it may not be on the disk when this returns, and `wait_for_disk` waits for that.
 
     :raises SupplyBusy: the fence was not given in time; nothing was booked.
     :raises KeyReusedWithOtherBody: another connection's request with this key was booked in the meantime.

@@ -66,7 +66,7 @@ def paise_of(given: str) -> int:
 
 
 def pay(
-    consumer: Consumer,
+    number: Annotated[str, typer.Argument(metavar="CONSUMER", help="The ten-digit consumer number.")],
     rupees: Annotated[str, typer.Argument(help="Rupees, such as 5123 or 5123.50.")],
     channel: Annotated[str, typer.Option(help="counter, upi, bbps, card or bank.")] = "counter",
     key: Annotated[str, typer.Option(help="Idempotency key: the same key is the same payment. New unless given.")] = "",
@@ -76,10 +76,11 @@ def pay(
     """Take a payment; when nothing is due any more the supply comes back by itself."""
     paise = paise_of(rupees)
     clock = enter()
+    from bahal.domains.payments.queries import consumer_number
     from bahal.journeys.take_payment import take_payment
 
     taken = take_payment(
-        key=key or str(uuid.uuid4()), connection=consumer, paise=paise, channel=channel, actor=actor,
+        key=key or str(uuid.uuid4()), connection=consumer_number(number), paise=paise, channel=channel, actor=actor,
         business_at=clock.now(),
     )  # fmt: skip
     result = {"receipt": taken.receipt, "acknowledged_at": taken.acknowledged_at.isoformat(), "order": taken.order}

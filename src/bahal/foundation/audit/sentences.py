@@ -52,6 +52,50 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{paise} प्राप्त ({channel}), रसीद {receipt}; शेष बकाया {due_paise}, अग्रिम में जमा {advance_paise}।",
         "{paise} received ({channel}), receipt {receipt}; still due {due_paise}, kept in advance {advance_paise}.",
     ),
+    "payment.cheque.bounced": (
+        "रसीद {receipt} का चेक ({paise}) वापस: {why}; बकाया फिर खुला, शुल्क {charge_paise}।",
+        "The cheque of receipt {receipt} ({paise}) came back: {why}; its dues are open again, charge {charge_paise}.",
+    ),
+    "payment.cheque.cleared": (
+        "रसीद {receipt} का चेक ({paise}) बैंक में जमा हो गया।",
+        "The cheque of receipt {receipt} ({paise}) has cleared.",
+    ),
+    "payment.cancel.proposed": (
+        "रसीद {receipt} ({paise}) रद्द करने का प्रस्ताव {proposal}: {why}।",
+        "Proposal {proposal} to cancel receipt {receipt} ({paise}): {why}.",
+    ),
+    "payment.cancelled": (
+        "रसीद {receipt} ({paise}) रद्द, प्रस्तावक {proposed_by}; बकाया फिर खुला।",
+        "Receipt {receipt} ({paise}) cancelled as {proposed_by} proposed; its dues are open again.",
+    ),
+    "payment.refund.proposed": (
+        "अग्रिम में से {paise} वापस करने का प्रस्ताव {proposal}: {why}।",
+        "Proposal {proposal} to pay back {paise} held in advance: {why}.",
+    ),
+    "payment.payer.proposed": (
+        "उचंत राशि {paise} ({source}) इस कनेक्शन की होने का प्रस्ताव {proposal}: {why}।",
+        "Proposal {proposal} that {paise} in suspense ({source}) belong to this connection: {why}.",
+    ),
+    "payment.proposal.accepted": (
+        "प्रस्ताव {proposal} ({kind}, {paise}) स्वीकृत; प्रस्तावक {proposed_by}।",
+        "Proposal {proposal} ({kind}, {paise}) of {proposed_by} accepted.",
+    ),
+    "payment.proposal.declined": (
+        "प्रस्ताव {proposal} ({kind}, {paise}) अस्वीकृत; प्रस्तावक {proposed_by}।",
+        "Proposal {proposal} ({kind}, {paise}) of {proposed_by} declined.",
+    ),
+    "counter.added": (
+        "काउंटर {counter} कार्यालय {office} में जोड़ा गया।",
+        "Counter {counter} added in office {office}.",
+    ),
+    "counter.opened": (
+        "काउंटर {counter} खुला, आरंभिक नकद {opening_paise}।",
+        "Counter {counter} opened with {opening_paise} in cash.",
+    ),
+    "counter.closed": (
+        "काउंटर {counter} बंद: होना चाहिए {expected_paise}, गिना {counted_paise}, अंतर {variance_paise} ({why})।",
+        "Counter {counter} closed: expected {expected_paise}, counted {counted_paise}, difference {variance_paise} ({why}).",
+    ),
     "supply.drive.proposed": (
         "अभियान {drive} प्रस्तावित: {orders} कनेक्शन, {paise}, सूची {list_sha256}, नीति {policy}।",
         "Drive {drive} proposed: {orders} connections, {paise}, list {list_sha256}, policy {policy}.",
@@ -170,8 +214,9 @@ def sentence(act: str, data: Mapping[str, Any], language: Language) -> str:
 
 _SECTIONS: Mapping[str, tuple[str, ...]] = {
     "channel": ("channels",),
+    "difference_kind": ("differences",),
     "ground": ("grounds",),
-    "kind": ("holds", "alerts"),
+    "kind": ("proposals", "holds", "alerts"),
     "outcome": ("order states",),
     "reason": ("reasons", "verdicts"),
     "role": ("roles",),

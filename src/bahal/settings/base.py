@@ -34,6 +34,7 @@ DOMAINS = (
     "readings",
     "staff",
     "supply",
+    "tariffs",
 )
 INSTALLED_APPS = [
     "bahal.foundation.audit",

@@ -35,12 +35,12 @@ class Book:
     """Documents of all families, each until the next of its family.
 
     :raises TariffOverlap: two documents of a family begin on one day, or one states an end after the next one's begin.
+    :raises ScheduleUnknown: a document takes the place of one that is not there, or is of another family.
     """
 
     def __init__(self, documents: Iterable[Document]) -> None:
         every = tuple(documents)
-        replaced = {each.replaces for each in every if each.replaces}
-        self.documents = _ended([each for each in every if each.name not in replaced])
+        self.documents = _ended(_replaced(every))
         self._by_name = {each.name: each for each in self.documents}
         self._rates = {
             rate.path: (rate, each) for each in self.documents for row in each.rows for rate in row.charge.rates
@@ -149,6 +149,22 @@ def shipped_documents() -> tuple[Document, ...]:
         for file in sorted(folder.iterdir(), key=lambda file: file.name)
         if file.name.endswith(".toml")
     )
+
+
+def _replaced(every: tuple[Document, ...]) -> list[Document]:
+    """What stays when each document has taken the place, from its first day on, of the one that it names."""
+    kept = {each.name: each for each in every}
+    for each in every:
+        if each.replaces is None:
+            continue
+        other = kept.get(each.replaces)
+        if other is None or other.family != each.family:
+            raise ScheduleUnknown(schedule=each.replaces, schedules=", ".join(sorted(kept)))
+        if each.start <= other.start:
+            del kept[other.name]
+        elif other.end is None or other.end > each.start:
+            kept[other.name] = replace(other, end=each.start)
+    return list(kept.values())
 
 
 def _ended(documents: list[Document]) -> tuple[Document, ...]:

@@ -4,7 +4,7 @@
     family = "tariff"             # within a family a later document ends the one before it
     from = 2019-04-01
     to = 2020-06-01               # optional: the last day known to be under it is the day before
-    replaces = "FY2019-20 draft"  # optional: a document of the family that this one takes the place of
+    replaces = "FY2019-20 draft"  # optional: the document that this one takes the place of from its day on
     [sources]
     order = "CSERC, tariff schedule for FY 2019-20, LV-1, table"
     [[charge]]

@@ -200,6 +200,14 @@ class SameTariffOfficer(Refusal):
     en = "{officer} proposed this tariff: another officer must accept it."
 
 
+class OfficerMayNotSetTariff(Refusal):
+    """Tariffs and rates are accepted by engineers in charge and revenue officers."""
+
+    code = "officer_may_not_set_tariff"
+    hi = "{login} ({role}) टैरिफ प्रस्तावित या स्वीकृत नहीं कर सकते।"
+    en = "{login} ({role}) may not propose or accept a tariff."
+
+
 class TariffReasonMissing(Refusal):
     """A tariff, and an unverified rate, is accepted for a stated reason."""
 

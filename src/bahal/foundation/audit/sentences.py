@@ -31,6 +31,18 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{days} दिन विच्छेदन-रहित घोषित।",
         "{days} days declared free of cuts.",
     ),
+    "tariff.proposed": (
+        "टैरिफ {name}, {effective_from} से, प्रस्तावित: संस्करण {version}, SHA-256 {sha256}।",
+        "Tariff {name} proposed from {effective_from}: version {version}, SHA-256 {sha256}.",
+    ),
+    "tariff.accepted": (
+        "{proposed_by} का प्रस्तावित टैरिफ {name}, {effective_from} से, स्वीकृत: {reason}।",
+        "Tariff {name} from {effective_from}, proposed by {proposed_by}, accepted: {reason}.",
+    ),
+    "tariff.rate_accepted": (
+        "असत्यापित दर {path} की ज़िम्मेदारी ली गई: {reason}।",
+        "Unverified rate {path} accepted: {reason}.",
+    ),
     "bill.posted": (
         "{bills} बिल जारी, कुल {paise}; अग्रिम से {advance_paise} समायोजित।",
         "{bills} bills posted, {paise} in all; {advance_paise} settled from advances.",

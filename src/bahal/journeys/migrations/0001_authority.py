@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
         (label, "0001_initial")
         for label in (
             "offices", "network", "consumers", "meters", "billing", "ledger", "payments", "arrears", "notices",
-            "supply", "protection", "readings", "fieldwork", "staff", "audit",
+            "supply", "protection", "readings", "fieldwork", "staff", "audit", "tariffs",
         )
     ] + [("meters", "0002_sim")]  # fmt: skip
 

@@ -12,6 +12,9 @@ GRANT INSERT ON offices_office, network_feeder, network_transformer, network_con
     meters_meter, billing_bill, ledger_transaction, ledger_posting, payments_payment, arrears_policy, arrears_nocutday,
     arrears_hold, notices_writtennotice, notices_noticedbill, notices_message, supply_fence, supply_drive, supply_order,
     protection_alert, readings_request, fieldwork_task, staff_officer, audit_entry, audit_batch TO app;
+-- A tariff is proposed, and accepted once; a trigger keeps everything else.
+GRANT INSERT ON tariffs_version, tariffs_rateacceptance TO app;
+GRANT UPDATE (accepted_by, accepted_at, reason) ON tariffs_version TO app;
 GRANT UPDATE (lifted_at, lifted_by) ON arrears_hold TO app;
 GRANT INSERT ON arrears_dispute, arrears_surcharge, arrears_plan, arrears_writeoff, arrears_step TO app;
 GRANT UPDATE (closed_at, closed_by, outcome) ON arrears_dispute TO app;

@@ -105,20 +105,28 @@ class Killer:
 
     def __init__(self, the_stage: Stage, workers: Sequence[str]) -> None:
         self._rooms = [the_stage.supervisor.rooms[name] for name in workers]
+        self._turn = 0
         self.kills = 0
 
     def work(self, over: threading.Event) -> None:
-        """For `KILLED_FOR_S`."""
-        end = time.monotonic() + KILLED_FOR_S
-        turn = 0
-        while not over.wait(KILL_EVERY_S) and time.monotonic() < end:
-            for _ in self._rooms:
-                process = self._rooms[turn % len(self._rooms)].process
-                turn += 1
-                if process is not None and process.poll() is None:
-                    os.kill(process.pid, signal.SIGKILL)
-                    self.kills += 1
-                    break
+        """For `KILLED_FOR_S`; while none lives, the next one to live is killed."""
+        began = time.monotonic()
+        for number in range(int(KILLED_FOR_S / KILL_EVERY_S)):
+            if over.wait(max(0.0, began + number * KILL_EVERY_S - time.monotonic())):
+                return
+            while not self._kill_one():
+                if over.wait(0.05):
+                    return
+
+    def _kill_one(self) -> bool:
+        for _ in self._rooms:
+            process = self._rooms[self._turn].process
+            self._turn = (self._turn + 1) % len(self._rooms)
+            if process is not None and process.poll() is None:
+                os.kill(process.pid, signal.SIGKILL)
+                self.kills += 1
+                return True
+        return False
 
 
 def drive_in_the_field(the_stage: Stage, *, reply_delay: float, faults: str) -> Met:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from bahal.lake.days import merged_days
-from bahal.lake.layout import INTERVAL, Lake, LakeThere, LakeUnknown, day_rows, grid, lists, make_lake, open_lake
+from bahal.lake.layout import INTERVAL, Lake, LakeThere, LakeUnknown, grid, lists, make_lake, open_lake
 from bahal.lake.vee.rules import MISSING_VALUE, Parameters, Rule, codes
 from bahal.lake.vee.run import drawing_transformers, validate_day
 
@@ -57,7 +57,7 @@ def test_a_batch_is_appended_once_also_by_a_writer_that_does_not_know(lake: Lake
     assert not open_lake(lake.uri).append("interval", rows, writer="w", batch=5)
     assert not lake.append("interval", rows, writer="w", batch=4)
     assert lake.append("interval", rows, writer="other", batch=4)
-    assert day_rows(lake.table("interval"), day=DAY).num_rows == 2
+    assert lake.rows("interval", day=DAY).num_rows == 2
     assert lake.written("interval", writer="w") == 5
     assert lake.written("interval", writer="nobody") == -1
 
@@ -104,7 +104,7 @@ def test_a_day_is_validated_estimated_and_written_once_per_run(lake: Lake) -> No
     ran = validate_day(lake, day=DAY, run=1, parameters=Parameters(zero_slots=30))
     assert (ran.meters, ran.estimated) == (4, 2)
     assert ran.findings == {"missing": 1, "no_current": 1, "register_sum": 1, "spike_load": 1, "spike_own": 1}
-    rows = {row["meter"]: row for row in day_rows(lake.table("validated"), day=DAY).to_pylist()}
+    rows = {row["meter"]: row for row in lake.rows("validated", day=DAY).to_pylist()}
     assert rows["GOOD"]["wh"] == wh
     assert rows["GOOD"]["estimated"] is None
     assert rows["GAP"]["total_wh"] == came + 100
@@ -112,9 +112,9 @@ def test_a_day_is_validated_estimated_and_written_once_per_run(lake: Lake) -> No
     assert rows["WILD"]["wh"] == wh  # what could not be is what the register leaves for it
     assert codes(rows["DEAD"]["flags"]) == ("no_current",)
     validate_day(lake, day=DAY, run=1, parameters=Parameters())
-    assert day_rows(lake.table("validated"), day=DAY).num_rows == 4
+    assert lake.rows("validated", day=DAY).num_rows == 4
     validate_day(lake, day=DAY, run=2, parameters=Parameters())
-    assert day_rows(lake.table("validated"), day=DAY).num_rows == 8
+    assert lake.rows("validated", day=DAY).num_rows == 8
 
 
 def test_a_meter_of_which_nothing_is_known_is_not_judged_by_load_or_neighbours(lake: Lake) -> None:

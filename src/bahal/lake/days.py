@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from bahal.lake.layout import Lake, day_rows, grid
+from bahal.lake.layout import Lake, grid
 from bahal.lake.vee.rules import MISSING_VALUE, Rule
 
 Ints = npt.NDArray[np.int32]
@@ -26,7 +26,7 @@ _COLUMNS: Final = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
-    """A row for each meter, by serial: what is known of its day. Unknown is `MISSING_VALUE`, of a sum or height 0."""
+    """A row for each meter: what is known of its day. Unknown is `MISSING_VALUE`, of a sum or height 0."""
 
     meter: pa.Array
     wh: Ints
@@ -46,7 +46,7 @@ class Merged:
 
 def merged_days(lake: Lake, *, day: date, bucket: int) -> list[Merged]:
     """The days of a bucket's meters, in one part for each length of interval that they use."""
-    rows = day_rows(lake.table("interval"), day=day, bucket=bucket, columns=_COLUMNS)
+    rows = lake.rows("interval", day=day, bucket=bucket, columns=_COLUMNS)
     if not rows.num_rows:
         return []
     slots = rows["slots"].to_numpy()
@@ -58,60 +58,42 @@ def merged_days(lake: Lake, *, day: date, bucket: int) -> list[Merged]:
 
 
 def _merged(rows: pa.Table, slots: int) -> Merged:
-    rows = rows.sort_by([("meter", "ascending"), ("batch", "ascending")])
-    meters = rows["meter"].combine_chunks()
-    if isinstance(meters, pa.ChunkedArray):
-        meters = pa.concat_arrays(meters.chunks)
+    encoded = rows["meter"].combine_chunks().dictionary_encode()
+    owner = encoded.indices.to_numpy()
+    count, meters = len(owner), len(encoded.dictionary)
     wh = grid(rows["wh"], slots, missing=MISSING_VALUE)
-    count = rows.num_rows
-    # Where a new meter begins, and which of its rows each row is: 0 is its first.
-    first = np.ones(count, dtype=np.bool_)
-    if count > 1:
-        first[1:] = ~np.asarray(
-            pa.compute.equal(meters.slice(1), meters.slice(0, count - 1)).to_numpy(zero_copy_only=False)
-        )
-    owner = np.cumsum(first) - 1
-    starts = np.flatnonzero(first)
-    columns = {name: rows[name].fill_null(MISSING_VALUE).to_numpy() for name in ("open_wh", "close_wh", "drift_s")}
-    heights = {name: rows[name].fill_null(0).to_numpy() for name in ("day_out_wh", "highest_dv", "highest_ma")}
     noted = rows["noted"].fill_null(0).to_numpy().astype(np.int32)
-    if len(starts) == count:
-        return Merged(
-            meter=meters,
-            wh=wh,
-            out_wh=heights["day_out_wh"].astype(np.int64),
-            highest_dv=heights["highest_dv"].astype(np.int32),
-            highest_ma=heights["highest_ma"].astype(np.int32),
-            open_wh=columns["open_wh"].astype(np.int64),
-            close_wh=columns["close_wh"].astype(np.int64),
-            drift_s=_known(columns["drift_s"]),
-            noted=noted,
-        )
-    whole = wh[starts]
-    latest = {name: column[starts] for name, column in columns.items()}
-    differs = np.zeros(len(starts), dtype=np.bool_)
-    nth = np.arange(count) - starts[owner]
-    for layer in range(1, int(nth.max()) + 1):
-        these = np.flatnonzero(nth == layer)
-        owners = owner[these]
-        came, had = wh[these], whole[owners]
-        there = came != MISSING_VALUE
-        differs[owners] |= (there & (had != MISSING_VALUE) & (came != had)).any(axis=1)
-        whole[owners] = np.where(there, came, had)
-        for name, column in columns.items():
-            value = column[these]
-            latest[name][owners] = np.where(value != MISSING_VALUE, value, latest[name][owners])
-    noted = np.bitwise_or.reduceat(noted, starts) | (differs * np.int32(Rule.DUPLICATE))
+    latest = {name: rows[name].fill_null(MISSING_VALUE).to_numpy() for name in ("open_wh", "close_wh", "drift_s")}
+    heights = {name: rows[name].fill_null(0).to_numpy() for name in ("day_out_wh", "highest_dv", "highest_ma")}
+    if meters < count:
+        # Rows of one meter beside one another, in the order of their batches; the first carries what the others add.
+        order = np.lexsort((rows["batch"].to_numpy(), owner))
+        starts = np.flatnonzero(np.diff(owner[order], prepend=-1))
+        nth = np.arange(count) - np.repeat(starts, np.diff(starts, append=count))
+        whole, differs = wh[order[starts]], np.zeros(meters, dtype=np.bool_)
+        newest = {name: column[order[starts]] for name, column in latest.items()}
+        for layer in range(1, int(nth.max()) + 1):
+            these = order[nth == layer]
+            owners = owner[these]
+            came, had = wh[these], whole[owners]
+            there = came != MISSING_VALUE
+            differs[owners] |= (there & (had != MISSING_VALUE) & (came != had)).any(axis=1)
+            whole[owners] = np.where(there, came, had)
+            for name, column in latest.items():
+                newest[name][owners] = np.where(column[these] != MISSING_VALUE, column[these], newest[name][owners])
+        wh, latest = whole, newest
+        noted = np.bitwise_or.reduceat(noted[order], starts) | differs.astype(np.int32) * np.int32(Rule.DUPLICATE)
+        heights = {name: np.maximum.reduceat(column[order], starts) for name, column in heights.items()}
     return Merged(
-        meter=meters.take(pa.array(starts)),
-        wh=whole,
-        out_wh=np.maximum.reduceat(heights["day_out_wh"], starts).astype(np.int64),
-        highest_dv=np.maximum.reduceat(heights["highest_dv"], starts).astype(np.int32),
-        highest_ma=np.maximum.reduceat(heights["highest_ma"], starts).astype(np.int32),
+        meter=encoded.dictionary,
+        wh=wh,
+        out_wh=heights["day_out_wh"].astype(np.int64),
+        highest_dv=heights["highest_dv"].astype(np.int32),
+        highest_ma=heights["highest_ma"].astype(np.int32),
         open_wh=latest["open_wh"].astype(np.int64),
         close_wh=latest["close_wh"].astype(np.int64),
         drift_s=_known(latest["drift_s"]),
-        noted=noted.astype(np.int32),
+        noted=noted,
     )
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bahal.lake.days import Merged, merged_days
-from bahal.lake.layout import VALIDATED, Lake, day_rows, grid, lists, open_lake
-from bahal.lake.vee.estimation import estimate
+from bahal.lake.layout import VALIDATED, Lake, grid, lists, open_lake
+from bahal.lake.vee.estimation import Estimated, estimate
 from bahal.lake.vee.rules import MISSING_VALUE, Parameters, Rule
 from bahal.lake.vee.validation import DAY_S, Days, validate
 
@@ -56,11 +56,15 @@ def total(parts: Iterable[Ran]) -> Ran:
 
 def drawing_transformers(lake: Lake, *, day: date) -> npt.NDArray[np.int64]:
     """The transformers of which at least one meter drew current on a day, in rising order."""
-    heights = day_rows(lake.table("interval"), day=day, columns=["meter", "highest_ma"])
-    drew = heights.filter(pc.greater(heights["highest_ma"], 0)).select(["meter"])
-    facts = day_rows(lake.table("facts"), day=day, columns=["meter", "transformer"])
-    joined = facts.join(drew.group_by("meter").aggregate([]), "meter", join_type="left semi")
-    return np.unique(joined["transformer"].drop_null().to_numpy())
+    found = []
+    for bucket in range(lake.buckets):
+        heights = lake.rows("interval", day=day, bucket=bucket, columns=["meter", "highest_ma"])
+        drew = heights["meter"].filter(pc.greater(heights["highest_ma"], 0))
+        facts = lake.rows("facts", day=day, bucket=bucket, columns=["meter", "transformer"])
+        if len(drew) and facts.num_rows:
+            place = pc.index_in(drew.combine_chunks(), facts["meter"].combine_chunks())
+            found.append(np.unique(facts["transformer"].take(place.drop_null()).drop_null().to_numpy()))
+    return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
 
 
 def validate_bucket(
@@ -98,27 +102,10 @@ def _validated(
     parameters: Parameters,
     drawing: npt.NDArray[np.int64],
 ) -> pa.Table:
-    facts = _facts(lake, days, day, bucket, drawing)
-    load_w, highest, exports, neighbours, usual = facts
-    flags = validate(
-        Days(
-            wh=days.wh,
-            out_wh=days.out_wh,
-            highest_dv=days.highest_dv,
-            highest_ma=days.highest_ma,
-            open_wh=days.open_wh,
-            close_wh=days.close_wh,
-            load_w=load_w,
-            highest_wh=highest,
-            exports=exports,
-            neighbours=neighbours,
-            drift_s=days.drift_s,
-            noted=days.noted,
-        ),
-        parameters,
-    )
-    wh = _without_impossible(days.wh, flags, load_w, parameters)
-    done = estimate(wh, profile=usual, open_wh=days.open_wh, close_wh=days.close_wh)
+    judged = days_to_judge(lake, days, day=day, bucket=bucket, drawing=drawing)
+    flags = validate(judged, parameters)
+    wh = _without_impossible(days.wh, flags, judged.load_w, parameters)
+    done = _estimated(lake, days, wh, day, bucket)
     packed = np.packbits(done.estimated, axis=1)
     size = packed.shape[1]
     any_: npt.NDArray[np.bool_] = np.asarray(done.estimated.any(axis=1))
@@ -162,35 +149,55 @@ def _without_impossible(
     return kept
 
 
-def _facts(
-    lake: Lake, days: Merged, day: date, bucket: int, drawing: npt.NDArray[np.int64]
-) -> tuple[
-    npt.NDArray[np.int32],
-    npt.NDArray[np.int32],
-    npt.NDArray[np.bool_],
-    npt.NDArray[np.bool_],
-    npt.NDArray[np.int32],
-]:
-    """Load, highest own interval, agreement to give back, neighbours that draw, and the usual profile, row by row."""
-    known = day_rows(
-        lake.table("facts"),
-        day=day,
-        bucket=bucket,
-        columns=["meter", "transformer", "load_w", "exports", "highest_wh", "usual"],
-    )
-    count = len(days.meter)
-    place = pc.index_in(days.meter, known["meter"]) if known.num_rows else pa.nulls(count, pa.int32())
-    there = place.is_valid().to_numpy(zero_copy_only=False)
-    mine = known.take(place.drop_null())
+def days_to_judge(lake: Lake, days: Merged, *, day: date, bucket: int, drawing: npt.NDArray[np.int64]) -> Days:
+    """Days with what the business knows of each meter.
 
-    def spread(values: npt.NDArray[np.generic], otherwise: object, dtype: type) -> npt.NDArray[np.generic]:
-        whole = np.full((count, *values.shape[1:]), otherwise, dtype=dtype)
+    A meter of which nothing is known is judged by no load, no history and no neighbours, and may give back.
+    """
+    known = lake.rows(
+        "facts", day=day, bucket=bucket, columns=["meter", "transformer", "load_w", "exports", "highest_wh"]
+    )
+    there, mine = _of(days.meter, known)
+
+    def spread(values: npt.NDArray[Any], otherwise: object, dtype: type) -> npt.NDArray[Any]:
+        whole: npt.NDArray[Any] = np.full(len(there), otherwise, dtype=dtype)
         whole[there] = values
         return whole
 
-    load = spread(mine["load_w"].fill_null(_LOAD_UNKNOWN).to_numpy(), _LOAD_UNKNOWN, np.int32)
-    highest = spread(mine["highest_wh"].fill_null(0).to_numpy(), 0, np.int32)
-    exports = spread(mine["exports"].fill_null(False).to_numpy(), True, np.bool_)
     near = np.isin(mine["transformer"].fill_null(-1).to_numpy(), drawing)
-    usual = spread(np.maximum(grid(mine["usual"], days.slots, missing=0), 0), 0, np.int32)
-    return load, highest, exports, spread(near, False, np.bool_), usual  # type: ignore[return-value]  # each as asked
+    return Days(
+        wh=days.wh,
+        out_wh=days.out_wh,
+        highest_dv=days.highest_dv,
+        highest_ma=days.highest_ma,
+        open_wh=days.open_wh,
+        close_wh=days.close_wh,
+        load_w=spread(mine["load_w"].fill_null(_LOAD_UNKNOWN).to_numpy(), _LOAD_UNKNOWN, np.int32),
+        highest_wh=spread(mine["highest_wh"].fill_null(0).to_numpy(), 0, np.int32),
+        exports=spread(mine["exports"].fill_null(False).to_numpy(), True, np.bool_),
+        neighbours=spread(near, False, np.bool_),
+        drift_s=days.drift_s,
+        noted=days.noted,
+    )
+
+
+def _estimated(lake: Lake, days: Merged, wh: npt.NDArray[np.int32], day: date, bucket: int) -> Estimated:
+    """The days with their gaps filled; usual profiles are only read for the meters that need one."""
+    rows = np.flatnonzero((wh == MISSING_VALUE).any(axis=1))
+    usual = np.zeros((len(rows), days.slots), np.int32)
+    if len(rows):
+        known = lake.rows("facts", day=day, bucket=bucket, columns=["meter", "usual"])
+        there, mine = _of(days.meter.take(pa.array(rows)), known)
+        usual[there] = np.maximum(grid(mine["usual"], days.slots, missing=0), 0)
+    part = estimate(wh[rows], profile=usual, open_wh=days.open_wh[rows], close_wh=days.close_wh[rows])
+    filled, estimated = wh.copy(), np.zeros(wh.shape, np.bool_)
+    filled[rows], estimated[rows] = part.wh, part.estimated
+    return Estimated(filled, estimated)
+
+
+def _of(meters: pa.Array, known: pa.Table) -> tuple[npt.NDArray[np.bool_], pa.Table]:
+    """Which of the meters are known, and what is known of those, in their order."""
+    if not known.num_rows:
+        return np.zeros(len(meters), np.bool_), known
+    place = pc.index_in(meters, known["meter"].combine_chunks())
+    return place.is_valid().to_numpy(zero_copy_only=False), known.take(place.drop_null())

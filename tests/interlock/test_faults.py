@@ -7,6 +7,8 @@ was committed before, nothing was sent more than twice or again once it had move
 
 import asyncio
 import json
+import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -21,6 +23,7 @@ from bahal.fleet.faults import PASSING, PROFILES, STANDING, Behaviour, Fault, Ki
 from bahal.interlock.main import Interlock
 from bahal.shared.words import CAUSES
 from tests.interlock import facts
+from tests.interlock.test_process import configure, process
 from tests.interlock.test_sessions import settled
 from tests.interlock.world import World, until
 
@@ -326,6 +329,38 @@ def test_a_storm_of_reconnects_moves_nothing_twice(make_world: Callable[..., Wor
     counts = world.counts()
     assert counts["confirmed"] + counts.get("field_task", 0) == 40
     assert counts["confirmed"] >= 36
+
+
+def test_killed_again_and_again_while_everything_fails(make_world: Callable[..., World]) -> None:
+    """Counters are reserved before they are used: whoever comes after a killed worker is never behind it."""
+    world = make_world(count=30, profile={"canary": 0}, delay=0.05)
+    configure(world)
+    kinds = (Kind.ACTION_DROPPED, Kind.REPLY_LOST, Kind.MALFORMED, Kind.EXCEPTION, Kind.HALF_OPEN, Kind.STUCK)
+    for number in range(18):
+        afflict(world, number, kinds[number % len(kinds)], times=1, lost_links=0.2, seed=number)
+
+    async def scenario() -> None:
+        facts.propose(world.app, world.keys, count=30)
+        async with world.meters.serving():
+            for _ in range(3):
+                before = world.one("SELECT count(*) FROM interlock_sending")
+                async with process(world) as (worker, _):
+                    await until(
+                        lambda before=before: (
+                            world.one("SELECT count(*) FROM interlock_sending") > before  # type: ignore[misc]
+                            or settled(world)
+                        ),
+                        seconds=20,
+                    )
+                    os.kill(worker.pid, signal.SIGKILL)
+            async with process(world):
+                await until(lambda: settled(world), seconds=40)
+
+    uvloop.run(scenario())
+    assert judged(world) == []
+    assert world.counts().keys() <= {"confirmed", "field_task"}
+    assert "replayed_counter" not in world.meters.circle.stats.errors
+    assert world.one("SELECT min(next_counter) >= 33 FROM interlock_meter WHERE next_counter > 1")
 
 
 # --- the same seed, the same faults -----------------------------------------------------------------------------------

@@ -133,7 +133,7 @@ def test_the_database_keeps_versions_whoever_writes(officers: None, database: Da
         with database.connect("app") as app, pytest.raises(psycopg.errors.CheckViolation):
             app.execute(statement)
     accept_tariff(version=version, officer="se", reason="checked", **TIMES)
-    accept_rate(path="duty-and-cess/LV-1/cess", officer="ee", reason="seen on a bill", **TIMES)
+    accept_rate(path="duty-and-cess/LV-1+LV-2+LV-3/cess", officer="ee", reason="seen on a bill", **TIMES)
     with database.connect("owner") as owner:
         for statement in (
             "UPDATE tariffs_version SET accepted_by = 'other'",
@@ -154,7 +154,10 @@ def test_the_database_keeps_versions_whoever_writes(officers: None, database: Da
 def test_an_officer_answers_for_an_unverified_rate(officers: None) -> None:
     bill = rate(steady(Facts("LV-1"), start=date(2019, 6, 1), end=date(2019, 7, 1), wh=437_000), book())
     waiting = unaccepted((*bill.unverified, *bill.unverified))
-    assert [each.path for each in waiting] == ["duty-and-cess/LV-1/duty@2018-04-01", "duty-and-cess/LV-1/cess"]
+    assert [each.path for each in waiting] == [
+        "duty-and-cess/LV-1/duty@2018-04-01",
+        "duty-and-cess/LV-1+LV-2+LV-3/cess",
+    ]
     for wrong, refusal in (
         ({"path": "duty-and-cess/LV-1/nothing"}, RateUnknown),
         ({"path": "FY2019-20/LV-1/energy/1"}, RateVerified),

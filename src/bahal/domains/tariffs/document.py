@@ -145,10 +145,10 @@ def _row(
     sources: dict[str, str],
 ) -> Row:
     stated = given.get("categories")
-    first = stated[0] if isinstance(stated, list) and stated else "?"
+    named = "+".join(map(str, stated)) if isinstance(stated, list) else "?"
     label = given.get("name", f"charge {nth + 1}")
     dated = f"@{given['from']}" if "from" in given else ""
-    path = f"{name}/{first}/{label}{dated}"
+    path = f"{name}/{named}/{label}{dated}"
     table = Table(given, file=file, text=text, nth=nth, path=path, sources=sources)
     table.text("name")
     categories = table.texts("categories")

@@ -124,8 +124,8 @@ EXCESS_DEMAND = Rule(
     read=_read_excess,
     make=_excess,
     looks_at=frozenset({"load_w"}),
-    hi="{component}: स्वीकृत {above} kW से ऊपर {quantity} kW × {rate} प्रति माह × {months} माह = {paise}",
-    en="{component}: {quantity} kW above the sanctioned {above} kW x {rate} a month x {months} months = {paise}",
+    hi="{component}: स्वीकृत {above} kW से ऊपर {quantity} kW × {rate} प्रति माह × {months} = {paise}",
+    en="{component}: {quantity} kW above the sanctioned {above} kW x {rate} a month x {months} = {paise}",
 )
 TIME_OF_DAY = Rule(
     name="time_of_day",

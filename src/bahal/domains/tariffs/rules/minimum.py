@@ -53,7 +53,7 @@ MINIMUM = Rule(
     read=_read,
     make=_make,
     looks_at=frozenset({"phases"}),
-    hi="न्यूनतम {component}: {rate} प्रति माह × {months} माह, इसमें से {less} लग चुका; शेष {paise}",
-    en="Minimum {component}: {rate} a month x {months} months, of which {less} is charged; the rest is {paise}",
+    hi="न्यूनतम {component}: {rate} प्रति माह × {months}, इसमें से {less} लग चुका; शेष {paise}",
+    en="Minimum {component}: {rate} a month x {months}, of which {less} is charged; the rest is {paise}",
 )
 RULES = (MINIMUM,)

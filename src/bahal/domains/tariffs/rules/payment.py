@@ -37,8 +37,8 @@ DELAYED_PAYMENT = Closing(
 ADVANCE_REBATE = Closing(
     name="advance_rebate",
     read=_read_credit,
-    hi="{component}: अग्रिम {base} पर {percent} प्रति माह × {months} माह = {paise}",
-    en="{component}: {percent} a month on the advance of {base} x {months} months = {paise}",
+    hi="{component}: अग्रिम {base} पर {percent} प्रति माह × {months} = {paise}",
+    en="{component}: {percent} a month on the advance of {base} x {months} = {paise}",
 )
 DEPOSIT_INTEREST = Closing(
     name="deposit_interest",

@@ -67,7 +67,7 @@ PER_LOAD = Rule(
     read=_read,
     make=_make,
     looks_at=frozenset({"load_w", "load_mhp", "phases"}),
-    hi="{component}: {quantity} {unit} × {rate} प्रति माह × {months} माह = {paise}",
-    en="{component}: {quantity} {unit} x {rate} a month x {months} months = {paise}",
+    hi="{component}: {quantity} {unit} × {rate} प्रति माह × {months} = {paise}",
+    en="{component}: {quantity} {unit} x {rate} a month x {months} = {paise}",
 )
 RULES = (PER_LOAD,)

@@ -13,7 +13,7 @@ import typer.exceptions
 
 import bahal
 from bahal.entry import answering
-from bahal.entry.verbs import arrears, bill, cash, counter, drive, meter, outside, probe, report, running, story
+from bahal.entry.verbs import arrears, bill, cash, counter, drive, lake, meter, outside, probe, report, running, story
 from bahal.shared.errors import ENVIRONMENT, USAGE, Refusal
 
 
@@ -27,7 +27,7 @@ class UsageWrong(Refusal):
 
 
 app = typer.Typer(name="bahal", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-for room in (running, story, outside, probe, meter, drive, counter, arrears, cash, bill, report):
+for room in (running, story, outside, probe, meter, drive, counter, arrears, cash, bill, lake, report):
     room.add_to(app)
 
 

@@ -165,13 +165,13 @@ def add_meters(owner: Connection, rows: Sequence[dict[str, str]], keys: Keys, *,
                 (import_id, sealer.ephemeral_public),
             )
             own = ", connection, phase" if room == "interlock" else ""
-            columns = f"meter, make, system_title, host, port, cell, import, sealed{own}"
+            columns = f"meter, make, system_title, host, port, cell, link, gateway, wport, import, sealed{own}"
             with owner.cursor().copy(f"COPY {room}_meter ({columns}) FROM STDIN") as copy:
                 for n, row in enumerate(rows):
                     sealed = sealer.seal(row["meter"], json.dumps({name: row[name] for name in names}).encode())
                     values: list[Any] = [
                         row["meter"], row["make"], bytes.fromhex(row["system_title"]), row["host"], int(row["port"]),
-                        row["cell"], import_id, sealed,
+                        row["cell"], row["link"], row["gateway"] or None, int(row["wport"] or 1), import_id, sealed,
                     ]  # fmt: skip
                     copy.write_row(values + ([first + n, int(row["phase"])] if own else []))
     for table in ("interlock_meter", "headend_meter", "meters_meter"):

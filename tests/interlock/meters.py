@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bahal.dlms.objects.disconnect import Move
+from bahal.fleet.calling import Caller
 from bahal.fleet.circle import Circle
 from bahal.fleet.faults import Behaviour
 from bahal.fleet.link import Links, MeterLink
@@ -72,6 +73,11 @@ class Meters:
     def close(self) -> None:
         """Give the port back."""
         self._socket.close()
+
+    def caller(self, port: int, *, speaks: bool = True) -> Caller:
+        """What lets them call a head-end's door. Only while they are served."""
+        assert self._links is not None
+        return Caller(self.circle, self._links, host="127.0.0.1", port=port, speaks=speaks)
 
     def hang_up(self) -> None:
         """Every meter ends its connections now."""

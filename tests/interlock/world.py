@@ -57,8 +57,9 @@ class World:
         return connection
 
     def config(self, **changed: Any) -> InterlockConfig:
-        """The interlock's configuration with short limits."""
+        """The interlock's configuration with short limits, and the lending door of this home's head-end."""
         values = SHORT | {"dsn": self.database.dsn("interlock"), "folder": self.folder, "clock": self.clock} | changed
+        values.setdefault("links", (self.database.home.socket("links.sock"),))
         return InterlockConfig(**values)
 
     def orders(self, kind: str = "cut") -> dict[str, tuple[str, str]]:
@@ -110,8 +111,11 @@ def lay(
     profile: dict[str, Any] | None = None,
     make: str = "arpa",
     delay: float = 0.0,
+    dial_in: float = 0.0,
+    behind_gateways: float = 0.0,
 ) -> World:
-    """A circle of `count` meters whose connections may all be cut at ten o'clock."""
+    """A circle of `count` meters whose connections may all be cut at ten o'clock; shares of them call, or stand behind
+    gateways."""
     folder = database.home.path / "interlock"
     folder.mkdir(mode=0o700)
     keys = facts.Keys()
@@ -122,7 +126,16 @@ def lay(
     move_rehearsal(clock, business_at=facts.TEN_O_CLOCK)
     meters = Meters(tmp_path, RehearsalClock(clock))
     flag = registry()[make].flag
-    rows = list(invent(count=count, seed=3, port=meters.port, makes=[(make, flag.encode())]))
+    rows = list(
+        invent(
+            count=count,
+            seed=3,
+            port=meters.port,
+            makes=[(make, flag.encode())],
+            dial_in=dial_in,
+            behind_gateways=behind_gateways,
+        )
+    )
     write_roster(tmp_path / "roster.csv", iter(rows))
     meters.hold(read_roster(tmp_path / "roster.csv"), delay=delay)
     owner, app = database.connect("owner"), database.connect("app")

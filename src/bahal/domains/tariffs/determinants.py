@@ -52,12 +52,13 @@ class Use(NamedTuple):
 
 class Arrear(NamedTuple):
     """A due without any surcharge in it, unpaid since `due_on` and until `until`; `charged_months` had their surcharge
-    on earlier bills."""
+    on earlier bills. `bill` names it: two equal dues without names are one."""
 
     paise: int
     due_on: date
     until: date
     charged_months: int = 0
+    bill: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

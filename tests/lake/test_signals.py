@@ -17,7 +17,7 @@ NEIGHBOURS = 20
 
 
 def street(mine: np.ndarray, week: float = 1.0) -> Warned:
-    """One meter whose last week is `mine` times its usual day, (7, 48), in a street that drew `week` times the usual."""
+    """One meter whose last week is `mine` times its usual, (7, 48), in a street that drew `week` times the usual."""
     chance = np.random.default_rng(3)
     usual = SHAPE / SHAPE.sum() * 8_000
     days = usual[None, None, :] * chance.normal(1, 0.05, (NEIGHBOURS + 1, DAYS, 1))

@@ -30,6 +30,7 @@ from bahal.journeys.confirm_relay import confirm_relay
 from bahal.journeys.deliver_messages import deliver_messages
 from bahal.journeys.raise_alerts import raise_alerts
 from bahal.journeys.seal_audit import seal_audit
+from bahal.journeys.wake_meters import wake_meters
 from bahal.shared.database import dsn_of
 from bahal.shared.errors import Refusal
 from bahal.shared.home import Home
@@ -37,6 +38,7 @@ from bahal.shared.home import Home
 POLL_S = 0.3
 CLOSE_EVERY_S = 1.0
 SEAL_EVERY_S = 1.0
+TO_SEND = frozenset(("bahal_messages", "bahal_wakeups"))
 REST_S = 1.0
 """How long a duty rests after it failed: the others go on."""
 
@@ -109,16 +111,19 @@ class Worker:
         at = clock()
         self._stopping = threading.Event()
         self._messages = threading.Event()
-        self._listener = Listener(dsn, "bahal_results", "bahal_events", "bahal_messages")
+        self._listener = Listener(dsn, "bahal_results", "bahal_events", "bahal_messages", "bahal_wakeups")
         self._duties = [
             Duty("results", lambda: confirm_relay(at=at.wall(), business_at=at.now())),
             Duty("events", lambda: raise_alerts(at=at.wall(), business_at=at.now())),
             Duty("drives", lambda: close_drives(at=at.wall(), business_at=at.now()), every_s=CLOSE_EVERY_S),
             Duty("audit", Sealer(home).turn, every_s=SEAL_EVERY_S),
         ]
-        self._post = None
+        self._posts = []
         if gateway is not None:
-            self._post = Duty("messages", lambda: deliver_messages(gateway, business_at=at.now()))
+            self._posts = [
+                Duty("wake-ups", lambda: wake_meters(gateway)),
+                Duty("messages", lambda: deliver_messages(gateway, business_at=at.now())),
+            ]
 
     def work(self) -> None:
         """Work until `stop`; what is in hand is finished."""
@@ -127,7 +132,7 @@ class Worker:
         try:
             while not self._stopping.is_set():
                 done = [duty.attempt() for duty in self._duties]
-                if any(done) or "bahal_messages" in self._listener.wait(POLL_S):
+                if any(done) or not TO_SEND.isdisjoint(self._listener.wait(POLL_S)):
                     self._messages.set()
         finally:
             self._stopping.set()
@@ -143,8 +148,8 @@ class Worker:
 
     def _send(self) -> None:
         try:
-            while self._post is not None and not self._stopping.is_set():
-                if not self._post.attempt():
+            while self._posts and not self._stopping.is_set():
+                if not sum(post.attempt() for post in self._posts):
                     self._messages.wait(POLL_S)
                     self._messages.clear()
         finally:

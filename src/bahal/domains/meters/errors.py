@@ -27,6 +27,38 @@ class MeterRowMalformed(Refusal):
     en = "The column `{field}` is wrong: it should be {want}."
 
 
+class SimFileMalformed(Refusal):
+    """The first line of a SIM file does not name the columns."""
+
+    code = "sim_file_malformed"
+    hi = "सिम फ़ाइल की पहली पंक्ति में ये स्तंभ नहीं हैं: {missing}।"
+    en = "The first line of the SIM file lacks the columns: {missing}."
+
+
+class SimRowMalformed(Refusal):
+    """A field of a SIM's row is not what it should be."""
+
+    code = "sim_row_malformed"
+    hi = "सिम का स्तंभ `{field}` ठीक नहीं: {want} चाहिए।"
+    en = "The SIM's column `{field}` is wrong: it should be {want}."
+
+
+class SimMeterUnknown(Refusal):
+    """A SIM stands in a meter that is not imported."""
+
+    code = "sim_meter_unknown"
+    hi = "मीटर {meter} दर्ज नहीं है: पहले मीटर जोड़ें।"
+    en = "Meter {meter} is not imported: import the meter first."
+
+
+class SimTaken(Refusal):
+    """A SIM, a number and a meter go together one to one; a file says twice what contradicts itself."""
+
+    code = "sim_taken"
+    hi = "सिम {iccid}: {field} {there} पर पहले से दर्ज है।"
+    en = "SIM {iccid}: its {field} is recorded already for {there}."
+
+
 class MeterKnown(Refusal):
     """A meter is imported once; its keys and address are not replaced by a file."""
 

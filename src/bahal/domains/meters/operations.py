@@ -1,10 +1,10 @@
 """Writing meters and what is known of their relays."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from bahal.foundation.rows import copy, run
+from bahal.foundation.rows import columns, copy, many, run
 from bahal.foundation.transactions import transaction_required
 
 
@@ -16,6 +16,27 @@ class NewMeter(NamedTuple):
     phase: int
     connection: int
     installed_on: date
+
+
+class NewSim(NamedTuple):
+    """A SIM in a meter: its cell, the signal there in dBm, and when that was seen, if it is known."""
+
+    iccid: str
+    meter: str
+    msisdn: str
+    operator: str
+    cell: str
+    signal_dbm: int | None
+    seen_at: datetime | None
+
+
+class WakeUp(NamedTuple):
+    """A meter to be asked to call, for the how manieth time."""
+
+    id: int
+    meter: str
+    msisdn: str
+    tries: int
 
 
 class RelaySeen(NamedTuple):
@@ -33,6 +54,87 @@ def add_meters(meters: Iterable[NewMeter]) -> int:
     :raises django.db.IntegrityError: a serial or a connection is taken.
     """
     return copy("meters_meter", ("serial", "make", "phase", "connection", "installed_on"), meters)
+
+
+@transaction_required
+def keep_sims(sims: Sequence[NewSim]) -> int:
+    """Put SIMs on the register, replacing what it says of them; how many are new or differ from before.
+
+    An older word on cell and signal does not replace a newer one. The cell paces the meter from now on in both rooms.
+
+    :raises django.db.IntegrityError: a meter or a number belongs to another SIM.
+    """
+    if not sims:
+        return 0
+    changed = run(
+        "INSERT INTO meters_sim AS s (iccid, meter, msisdn, operator, cell, signal_dbm, seen_at)"
+        " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::smallint[],"
+        " %s::timestamptz[]) ON CONFLICT (iccid) DO UPDATE SET meter = EXCLUDED.meter, msisdn = EXCLUDED.msisdn,"
+        " operator = EXCLUDED.operator, cell = EXCLUDED.cell, signal_dbm = EXCLUDED.signal_dbm,"
+        " seen_at = EXCLUDED.seen_at"
+        " WHERE (s.meter, s.msisdn, s.operator, s.cell, s.signal_dbm, s.seen_at) IS DISTINCT FROM (EXCLUDED.meter,"
+        " EXCLUDED.msisdn, EXCLUDED.operator, EXCLUDED.cell, EXCLUDED.signal_dbm, EXCLUDED.seen_at)"
+        " AND (s.seen_at IS NULL OR EXCLUDED.seen_at IS NULL OR EXCLUDED.seen_at >= s.seen_at)",
+        *columns(sims),
+    )
+    for room in ("interlock", "headend"):
+        run(
+            f"UPDATE {room}_meter m SET cell = s.cell FROM meters_sim s"  # noqa: S608
+            " WHERE s.meter = m.meter AND m.meter = ANY(%s::text[]) AND m.cell <> s.cell",
+            sorted(each.meter for each in sims),
+        )
+    return changed
+
+
+@transaction_required
+def claim_wakeups(*, limit: int, a_cell: int, within: timedelta, most_tries: int) -> list[WakeUp]:
+    """Take up to `limit` meters that are to be asked now, at most `a_cell` SMS in a cell within that time.
+
+    Each is due again after 30 s, doubling up to half an hour; one that was asked `most_tries` times is given up.
+    """
+    run(
+        "UPDATE meters_wakeup SET ended_at = clock_timestamp(), why = 'unanswered'"
+        " WHERE ended_at IS NULL AND tries >= %s AND next_at <= clock_timestamp()",
+        most_tries,
+    )
+    rows = many(
+        "WITH due AS MATERIALIZED ("
+        "  SELECT w.id, w.cell, w.next_at FROM meters_wakeup w WHERE w.ended_at IS NULL"
+        "  AND w.next_at <= clock_timestamp() ORDER BY w.next_at LIMIT %s FOR UPDATE SKIP LOCKED"
+        "), ranked AS ("
+        "  SELECT d.id, row_number() OVER (PARTITION BY d.cell ORDER BY d.next_at, d.id) AS n,"
+        "  (SELECT count(*) FROM meters_wakeup x WHERE x.cell = d.cell AND x.sent_at > clock_timestamp() - %s) AS sent"
+        "  FROM due d"
+        ") UPDATE meters_wakeup w SET tries = w.tries + 1, sent_at = clock_timestamp(),"
+        "  next_at = clock_timestamp() + least(interval '30 minutes', interval '30 seconds' * 2 ^ w.tries)"
+        " FROM ranked r WHERE w.id = r.id AND r.n + r.sent <= %s RETURNING w.id, w.meter, w.msisdn, w.tries",
+        limit,
+        within,
+        a_cell,
+    )
+    return sorted(WakeUp(*row) for row in rows)
+
+
+@transaction_required
+def note_wakeups(*, wakeups: Sequence[int], receipts: Sequence[str]) -> None:
+    """Note that the SMS centre took these."""
+    run(
+        "UPDATE meters_wakeup w SET receipt = g.receipt FROM unnest(%s::bigint[], %s::text[]) AS g (id, receipt)"
+        " WHERE w.id = g.id",
+        list(wakeups),
+        list(receipts),
+    )
+
+
+@transaction_required
+def put_off_wakeups(*, wakeups: Sequence[int], after: timedelta) -> None:
+    """These were not taken, and are tried again after a pause; this was no try."""
+    run(
+        "UPDATE meters_wakeup SET tries = tries - 1, sent_at = NULL, next_at = clock_timestamp() + %s"
+        " WHERE id = ANY(%s::bigint[]) AND ended_at IS NULL",
+        after,
+        list(wakeups),
+    )
 
 
 @transaction_required

@@ -22,6 +22,15 @@ def connections_of(*, meters: Iterable[str]) -> Mapping[str, int]:
     return dict(many("SELECT serial, connection FROM meters_meter WHERE serial = ANY(%s::text[])", list(meters)))
 
 
+def sims_beside(*, meters: Iterable[str], numbers: Iterable[str]) -> list[tuple[str, str, str]]:
+    """The SIMs (ICCID, meter, number) that hold any of these meters or numbers."""
+    return many(
+        "SELECT iccid, meter, msisdn FROM meters_sim WHERE meter = ANY(%s::text[]) OR msisdn = ANY(%s::text[])",
+        list(meters),
+        list(numbers),
+    )
+
+
 def meters_on(*, connections: Iterable[int]) -> Mapping[int, str]:
     """The meter on each connection; a connection without one is missing."""
     return dict(

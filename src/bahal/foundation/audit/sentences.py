@@ -56,6 +56,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{loaded} meters imported, {refused} rows refused; keys sealed to interlock {interlock_key} and head-end "
         "{headend_key}.",
     ),
+    "meter.sims": (
+        "सिम सूची आयात: {good} ठीक, {changed} में बदलाव, {refused} पंक्तियाँ अस्वीकृत।",
+        "SIM list imported: {good} good, {changed} changed, {refused} rows refused.",
+    ),
     "reminder.queued": (
         "{day} को {messages} बकायादारों के लिए एसएमएस स्मरण तैयार, कुल बकाया {paise}।",
         "Reminders by SMS queued for {messages} who still owe on {day}, {paise} in all.",

@@ -3,12 +3,14 @@
 POST /messages with [{"reference", "to", "template", "text"}] is answered by [{"reference", "receipt"}] or, for what is
 no message, {"reference", "error"}. The same reference gets the same receipt for ever and is logged once; what was taken
 is read back from the log when the centre starts again. Delivery reports go to the callback in batches, each
-body signed by HMAC-SHA256, until the receiver answers 2xx.
+body signed by HMAC-SHA256, until the receiver answers 2xx. A wake-up goes to the SIM of a simulated meter, by the
+fleet's admin door, and is not reported.
 """
 
 import hashlib
 import json
 import queue
+import socket
 import threading
 import time
 from http import HTTPStatus
@@ -18,6 +20,7 @@ from typing import Any
 import httpx
 import structlog
 
+from bahal.gateways.sms.interface import WAKE_UP
 from bahal.gateways.sms.reports import SIGNATURE_HEADER, TIME_HEADER, signature_of
 from bahal.gateways.standing_in import Log, serve
 from bahal.shared.clock import clock_of
@@ -26,6 +29,8 @@ from bahal.shared.home import Home
 REPORT_AFTER_S = 0.2
 REPORT_BATCH = 500
 REPORT_RETRY_S = 1.0
+WAKE_AFTER_S = 0.05
+DOOR_S = 5.0
 LONGEST_TEXT = 1000
 
 
@@ -36,11 +41,13 @@ class Centre:
         self._log = log
         self._receipts: dict[str, str] = {}
         self._lock = threading.Lock()
+        self.waking: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.owed: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         for entry in log.read():
             # Reported again after a restart: a report that is known already changes nothing.
             self._receipts[entry["reference"]] = entry["receipt"]
-            self._owe(entry["reference"], entry["receipt"])
+            if entry["template"] != WAKE_UP:
+                self._owe(entry["reference"], entry["receipt"])
 
     def take(self, messages: Any) -> tuple[HTTPStatus, Any]:
         """Take a batch; an answer for each message, in order."""
@@ -63,7 +70,10 @@ class Centre:
                 *({name: each[name] for name in ("to", "template", "text", "receipt", "reference")} for each in new)
             )
         for each in new:
-            self._owe(each["reference"], each["receipt"])
+            if each["template"] == WAKE_UP:
+                self.waking.put(each["to"])
+            else:
+                self._owe(each["reference"], each["receipt"])
         return HTTPStatus.OK, answers
 
     def _owe(self, reference: str, receipt: str) -> None:
@@ -88,6 +98,22 @@ def report_forever(centre: Centre, *, callback: str, key: bytes) -> None:
                 time.sleep(REPORT_RETRY_S)
 
 
+def wake_forever(centre: Centre, *, fleet: Path) -> None:
+    """Bring wake-ups to the fleet of simulated meters at this admin door; one that is not there hears none."""
+    log = structlog.get_logger()
+    while True:
+        msisdn = centre.waking.get()
+        time.sleep(WAKE_AFTER_S)
+        try:
+            with socket.socket(socket.AF_UNIX) as door:
+                door.settimeout(DOOR_S)
+                door.connect(str(fleet))
+                door.sendall(json.dumps({"do": "wake", "msisdn": msisdn}).encode() + b"\n")
+                door.recv(4096)
+        except OSError as failure:
+            log.warning("wake_up_lost", why=str(failure))
+
+
 def run(*, port: int, log: Path, callback: str) -> None:
     """Stand in for an SMS centre until SIGTERM. The callback's key is the instance's secret `sms`.
 
@@ -97,6 +123,9 @@ def run(*, port: int, log: Path, callback: str) -> None:
     key = bytes.fromhex((Home.of().secret("sms") or {"hmac": ""})["hmac"])
     threading.Thread(
         target=report_forever, args=(centre,), kwargs={"callback": callback, "key": key}, daemon=True
+    ).start()
+    threading.Thread(
+        target=wake_forever, args=(centre,), kwargs={"fleet": Home.of().run / "fleet.sock"}, daemon=True
     ).start()
     serve(port=port, posts={"/messages": centre.take}, name="sms")
 

@@ -6,6 +6,9 @@ from typing import Protocol
 
 from bahal.shared.errors import ENVIRONMENT, Refusal
 
+WAKE_UP = "BAHAL-WAKE-UP"
+"""The template, and the text, of a message to a meter: call. Nobody reads it, and its delivery is not reported."""
+
 
 class SmsCentreUnreachable(Refusal):
     """The centre does not answer; what was to be sent waits."""

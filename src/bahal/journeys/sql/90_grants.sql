@@ -42,7 +42,7 @@ GRANT INSERT ON interlock_import, interlock_meter, headend_import, headend_meter
 GRANT SELECT (meter) ON interlock_meter TO app;
 GRANT SELECT (meter, system_title) ON headend_meter TO app;
 -- The SIM register says in which cell a meter is; where it is and how it is keyed stays as imported.
-GRANT UPDATE (cell) ON interlock_meter, headend_meter TO app;
+GRANT SELECT (cell), UPDATE (cell) ON interlock_meter, headend_meter TO app;
 GRANT INSERT, UPDATE ON meters_sim TO app;
 GRANT UPDATE (tries, next_at, sent_at, receipt, ended_at, why) ON meters_wakeup TO app;
 GRANT EXECUTE ON FUNCTION authority_facts, authority_verdict, authority_policy, authority_window TO app, reader, interlock;

@@ -61,7 +61,7 @@ class Table:
     def __contains__(self, key: str) -> bool:
         return key in self._given
 
-    def line(self, key: str = "", nth: int = 0) -> int:
+    def line(self, key: str = "", nth: int | None = None) -> int:
         """The line of a key, or of the nth entry of its list; the table's own line where it cannot be told."""
         heads = [found.start() for found in re.finditer(r"^\[\[charge\]\]", self._text, re.MULTILINE)]
         if self._nth >= len(heads):
@@ -72,7 +72,7 @@ class Table:
             found = re.search(rf"^{re.escape(key)}\s*=", self._text[start:end], re.MULTILINE)
             if found is not None:
                 at = start + found.start()
-                for _ in range(nth + 1 if isinstance(self._given.get(key), list) else 0):
+                for _ in range(0 if nth is None else nth + 1):
                     brace = self._text.find("{", at + 1, end)
                     at = brace if brace >= 0 else at
         return self._text.count("\n", 0, at) + 1
@@ -128,7 +128,9 @@ class Table:
         """Units, kW, HP or a power factor, in thousandths."""
         return self._number(key, self._value(key), QUANTITY_SCALE)
 
-    def record(self, key: str = "", *, more: Mapping[str, Any] | None = None, nth: int = 0, at: str = "") -> str:
+    def record(
+        self, key: str = "", *, more: Mapping[str, Any] | None = None, nth: int | None = None, at: str = ""
+    ) -> str:
         """The path of a rate just read, with its source and whether it was verified.
 
         :raises TariffSourceMissing: neither it nor its charge names a source.
@@ -166,14 +168,14 @@ class Table:
             for name in (value, *more):
                 if name not in row:
                     raise TariffKeyMissing(file=self.file, line=line, path=self.path, key=name)
-            upto = self._number("upto", row["upto"], QUANTITY_SCALE) if "upto" in row else None
+            upto = self._number("upto", row["upto"], QUANTITY_SCALE, line) if "upto" in row else None
             before = slabs[-1].upto if slabs else 0
             if before is None or (upto is not None and upto <= before):
                 raise TariffSlabsWrong(file=self.file, line=line, path=self.path)
             own = {name: row[name] for name in ("source", "verified") if name in row}
             path = self.record(str(nth + 1), more=own, nth=nth, at=key)
-            scaled = self._number(value, row[value], PERCENT_SCALE if percent else RATE_SCALE)
-            slabs.append(Slab(upto, scaled, path, {n: self._number(n, row[n], QUANTITY_SCALE) for n in more}))
+            scaled = self._number(value, row[value], PERCENT_SCALE if percent else RATE_SCALE, line)
+            slabs.append(Slab(upto, scaled, path, {n: self._number(n, row[n], QUANTITY_SCALE, line) for n in more}))
         return tuple(slabs)
 
     def close(self) -> None:
@@ -185,9 +187,9 @@ class Table:
             if key not in self._read:
                 raise TariffKeyUnknown(file=self.file, line=self.line(key), path=self.path, key=key)
 
-    def wrong(self, key: str, why: str) -> TariffValueWrong:
-        """The refusal for a value, to be raised."""
-        return TariffValueWrong(file=self.file, line=self.line(key), path=self.path, key=key, why=why)
+    def wrong(self, key: str, why: str, line: int = 0) -> TariffValueWrong:
+        """The refusal for a value, to be raised; at the key's own line unless another is given."""
+        return TariffValueWrong(file=self.file, line=line or self.line(key), path=self.path, key=key, why=why)
 
     def _value(self, key: str, default: Any = None) -> Any:
         self._read.add(key)
@@ -196,14 +198,14 @@ class Table:
             raise TariffKeyMissing(file=self.file, line=self.line(), path=self.path, key=key)
         return value
 
-    def _number(self, key: str, value: Any, scale: int) -> int:
+    def _number(self, key: str, value: Any, scale: int, line: int = 0) -> int:
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
-            raise self.wrong(key, "a number expected")
+            raise self.wrong(key, "a number expected", line)
         if isinstance(value, Decimal) and not value.is_finite():
-            raise self.wrong(key, "a number expected")
+            raise self.wrong(key, "a number expected", line)
         scaled = Decimal(value) * scale
         if scaled != int(scaled):
-            raise self.wrong(key, f"finer than one part in {scale}")
+            raise self.wrong(key, f"finer than one part in {scale}", line)
         if scaled < 0:
-            raise self.wrong(key, "negative")
+            raise self.wrong(key, "negative", line)
         return int(scaled)

@@ -77,6 +77,11 @@ class Process:
         """Bytes in memory."""
         return int((self._folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
+    def highest_resident(self) -> int:
+        """Bytes in memory when it held most."""
+        lines = (self._folder / "status").read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
 
 class Stage:
     """One instance, with what a bench asks of it."""
@@ -90,6 +95,8 @@ class Stage:
         self.web = ""
         self._meters = 0
         self._fleet_port = 0
+        self._dial_in = 0.0
+        self._dial_in_port = 0
 
     # --- the house ---------------------------------------------------------------------------------------------------
 
@@ -105,9 +112,12 @@ class Stage:
         figures = ", ".join(f"{name} {value}" for name, value in asdict(profile).items() if name != "name")
         say(f"caps: profile {profile.name}, signed by {' and '.join(officers.SIGNERS)}: {figures}")
 
-    def fill(self, *, connections: int, candidates: int, postings: int) -> Population:
-        """People and money by the population, meters by the import, officers by their journey; then statistics."""
-        self._meters = connections
+    def fill(self, *, connections: int, candidates: int, postings: int, dial_in: float = 0.0) -> Population:
+        """People and money by the population, meters by the import, officers by their journey; then statistics.
+
+        A share `dial_in` of the meters calls and cannot be dialled.
+        """
+        self._meters, self._dial_in = connections, dial_in
         self._fleet_port = self._ports.choose("fleet", host="0.0.0.0")  # noqa: S104  # it refuses all but 127.0.0.0/8
         write_fleet_roster(self.home, self._outside(0.0), port=self._fleet_port)
         roster = Path(roster_path(self.home))
@@ -242,8 +252,18 @@ class Stage:
     def fleet(self, *, reply_delay: float = 0.0, faults: str = "none", lost_links: float | None = None) -> Room:
         """The meters of the roster, in their own process; seconds before each reply, and what goes wrong."""
         outside = replace(self._outside(reply_delay), faults=faults, lost_links=lost_links)
-        command = fleet_command(self.home, outside, port=self._fleet_port, dial_in=self._ports.choose("dial_in"))
+        command = fleet_command(self.home, outside, port=self._fleet_port, dial_in=self._door())
         return Room("fleet", command, self._clock_file, announces=True)
+
+    def headend(self) -> Room:
+        """The head-end, as the supervisor starts it."""
+        command = room_command("headend", self._door(), self._ports.choose("metrics"))
+        return Room("headend", command, self._clock_file, announces=True)
+
+    def _door(self) -> int:
+        """The port that meters call."""
+        self._dial_in_port = self._dial_in_port or self._ports.choose("dial_in")
+        return self._dial_in_port
 
     def interlock(self, name: str = "interlock") -> Room:
         """The interlock, as the supervisor starts it; any number of them work side by side."""
@@ -276,7 +296,8 @@ class Stage:
 
     def metric(self, name: str, sample: str) -> float:
         """A sample of a room's own metrics, by its whole name with labels; 0 where it was never counted."""
-        port = self.supervisor.rooms[name].said["port"]
+        said = self.supervisor.rooms[name].said
+        port = said.get("metrics", said.get("port"))
         with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as page:  # our own page
             for line in page.read().decode().splitlines():
                 if line.startswith(f"{sample} "):
@@ -288,7 +309,7 @@ class Stage:
         return self.home.logs / "fleet.jsonl"
 
     def _outside(self, reply_delay: float) -> Outside:
-        return Outside(meters=self._meters, seed=_SEED, reply_delay=reply_delay)
+        return Outside(meters=self._meters, seed=_SEED, reply_delay=reply_delay, dial_in=self._dial_in)
 
     def close(self) -> None:
         """End all of it and leave no trace."""

@@ -42,7 +42,8 @@ class SchemaFailed(Refusal):
 class Outside:
     """The simulated outside world of a rehearsal: how many meters, from which seed, how slow each reply (seconds).
 
-    `faults` is a profile of `bahal.fleet.faults`; `lost_links` a share in place of the profile's own.
+    `faults` is a profile of `bahal.fleet.faults`; `lost_links` a share in place of the profile's own. A share `dial_in`
+    of the meters calls, another `behind_gateways` stands behind gateways.
     """
 
     meters: int
@@ -50,6 +51,8 @@ class Outside:
     reply_delay: float
     faults: str = "none"
     lost_links: float | None = None
+    dial_in: float = 0.0
+    behind_gateways: float = 0.0
 
 
 class House:
@@ -222,7 +225,17 @@ def write_fleet_roster(home: Home, outside: Outside, *, port: int) -> None:
     # nobody talks to a meter that answers another question.
     usable = [make for make in registry().values() if make.quirks.invoke_echoed and not make.quirks.shared_keys]
     makes = [(make.name, make.flag.encode()) for make in usable]
-    write_roster(roster_path(home), invent(count=outside.meters, seed=outside.seed, port=port, makes=makes))
+    write_roster(
+        roster_path(home),
+        invent(
+            count=outside.meters,
+            seed=outside.seed,
+            port=port,
+            makes=makes,
+            dial_in=outside.dial_in,
+            behind_gateways=outside.behind_gateways,
+        ),
+    )
 
 
 def roster_path(home: Home) -> Path:

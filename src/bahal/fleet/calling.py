@@ -39,6 +39,7 @@ class Caller:
         self._lines: dict[int, _CallingLink] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._timers: dict[int, asyncio.TimerHandle] = {}
+        self.begun: dict[int, float] | None = None
         self._dialling = asyncio.Semaphore(DIALLING_AT_MOST)
         self._random = random.Random(0)  # noqa: S311  # it spreads calls, and hides nothing
 
@@ -59,7 +60,11 @@ class Caller:
                 self._begin(row, 0)
 
     def call_all(self, within_s: float) -> int:
-        """Let every meter that calls do so within this time, each at a moment of its own; how many there are."""
+        """Let every meter that calls do so within this time, each at a moment of its own; how many there are.
+
+        From now on `begun` says when each first dialled (the wall's clock, in seconds), by row.
+        """
+        self.begun = {}
         for row in self._circle.columns.callers:
             self.call(row, after_s=self._random.random() * within_s)
         return len(self._circle.columns.callers)
@@ -89,6 +94,8 @@ class Caller:
     async def _dial(self, row: int, nth: int) -> None:
         own = str(ipaddress.IPv4Address(self._circle.columns.address_of(row)))
         self._circle.stats.calls["made"] += 1
+        if self.begun is not None and row not in self.begun:
+            self.begun[row] = self._circle.clock.wall().timestamp()
         link = _CallingLink(self._links, self, row, nth)
         try:
             async with self._dialling, asyncio.timeout(DIAL_DEADLINE_S):

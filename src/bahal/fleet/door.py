@@ -2,8 +2,8 @@
 
 `{"do": "close_by_force", "meter": SERIAL}`, `press_button`, `trip_limiter`, `relay`, `call` with a meter; `count_off`
 and `stats` without; `{"do": "wake", "msisdn": NUMBER}` is what an SMS to that SIM does, `{"do": "call_all",
-"within_s": 60}` what the return of a feeder does to all that call. Every answer has `ok`; a refusal has `error` and its
-data.
+"within_s": 60}` what the return of a feeder does to all that call, and `begun` tells when each of them first did. Every
+answer has `ok`; a refusal has `error` and its data.
 """
 
 import asyncio
@@ -42,6 +42,7 @@ class AdminDoor:
         self._of_circle: dict[str, Callable[[], dict[str, Any]]] = {
             "count_off": self._count_off,
             "stats": self._stats,
+            "begun": self._begun,
         }
 
     async def open(self, path: Path) -> asyncio.Server:
@@ -122,6 +123,10 @@ class AdminDoor:
     def _count_off(self) -> dict[str, Any]:
         off = self._circle.columns.count_off()
         return {"off": off, "on": len(self._circle.columns) - off}
+
+    def _begun(self) -> dict[str, Any]:
+        begun = {} if self._caller is None else self._caller.begun or {}
+        return {"begun": {self._circle.columns.serial_of(row): at for row, at in begun.items()}}
 
     def _stats(self) -> dict[str, Any]:
         return (

@@ -1,6 +1,11 @@
 """A tariff is changed by two officers, in the product; who answers for an unverified rate is on record."""
 
+import json
+import subprocess
+import sys
 from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -29,6 +34,7 @@ from bahal.journeys.accept_rate import accept_rate
 from bahal.journeys.accept_tariff import accept_tariff
 from bahal.journeys.enrol_officers import enrol_officers
 from bahal.journeys.propose_tariff import propose_tariff
+from bahal.shared.home import write_private
 from tests.journeys import town
 from tests.plugin.databases import Database
 
@@ -175,3 +181,38 @@ def test_an_officer_answers_for_an_unverified_rate(officers: None) -> None:
     # Another text of the document asks again.
     assert unaccepted([waiting[0]._replace(sha256="0" * 64)])
     assert unaccepted([]) == []
+
+
+def bahal(database: Database, *words: str) -> Any:
+    """One verb of the command line on this database, its answer or refusal as JSON."""
+    write_private(database.home.path / "instance.json", {"kind": "production"})
+    done = subprocess.run(
+        [sys.executable, "-m", "bahal.entry.cli", *words, "--json"],
+        env=database.environ(), capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    return json.loads(done.stdout if done.returncode == 0 else done.stderr)
+
+
+def test_from_the_command_line(officers: None, database: Database, tmp_path: Path) -> None:
+    file = tmp_path / "next.toml"
+    file.write_text(NEXT, encoding="utf-8")
+    proposed = bahal(database, "tariff", "propose", str(file), "--as", "ee")["version"]
+    assert bahal(database, "tariff", "accept", str(proposed), "--as", "ee", "--reason", "mine")["error"] == (
+        "same_tariff_officer"
+    )
+    listed = [row for row in bahal(database, "tariff", "list") if row["name"] == "FY2027-28"]
+    assert [(row["version"], row["in_force"], row["from"]) for row in listed] == [(proposed, False, "2027-07-01")]
+    accepted = bahal(database, "tariff", "accept", str(proposed), "--as", "se", "--reason", "compared page by page")
+    assert accepted == {"version": proposed}
+    listed = [row for row in bahal(database, "tariff", "list") if row["name"] == "FY2027-28"]
+    assert [(row["version"], row["in_force"]) for row in listed] == [(proposed, True)]
+    rate_of = "fppas/LV-1+LV-2+LV-3/fppas"
+    assert bahal(database, "tariff", "accept-rate", rate_of, "--as", "se", "--reason", "told so") == {"path": rate_of}
+    assert [each.path for each in acceptances()] == [rate_of]
+    file.write_text(NEXT.replace('source = "order"\n', "").replace("FY2027-28", "FY2028-29"), encoding="utf-8")
+    refused = bahal(database, "tariff", "propose", str(file), "--as", "ee")
+    assert (refused["error"], refused["data"]["file"], refused["data"]["line"]) == (
+        "tariff_source_missing",
+        "next.toml",
+        12,
+    )

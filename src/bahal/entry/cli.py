@@ -13,7 +13,21 @@ import typer.exceptions
 
 import bahal
 from bahal.entry import answering
-from bahal.entry.verbs import arrears, bill, cash, counter, drive, lake, meter, outside, probe, report, running, story
+from bahal.entry.verbs import (
+    arrears,
+    bill,
+    cash,
+    counter,
+    drive,
+    lake,
+    meter,
+    outside,
+    probe,
+    report,
+    running,
+    story,
+    tariff,
+)
 from bahal.shared.errors import ENVIRONMENT, USAGE, Refusal
 
 
@@ -27,7 +41,7 @@ class UsageWrong(Refusal):
 
 
 app = typer.Typer(name="bahal", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-for room in (running, story, outside, probe, meter, drive, counter, arrears, cash, bill, lake, report):
+for room in (running, story, outside, probe, meter, drive, counter, arrears, cash, bill, tariff, lake, report):
     room.add_to(app)
 
 

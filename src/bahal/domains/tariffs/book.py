@@ -15,6 +15,7 @@ from importlib.resources import files
 
 from bahal.domains.tariffs.document import Document, Row, read_document
 from bahal.domains.tariffs.errors import CategoryUnknown, ScheduleUnknown, TariffOverlap
+from bahal.domains.tariffs.lines import Unverified
 from bahal.domains.tariffs.rules.contract import Closing, Rule
 from bahal.domains.tariffs.table import RateRow
 
@@ -44,6 +45,10 @@ class Book:
         self._by_name = {each.name: each for each in self.documents}
         self._rates = {
             rate.path: (rate, each) for each in self.documents for row in each.rows for rate in row.charge.rates
+        }
+        self._taken = {
+            path: (each.name, each.sha256, None if rate.verified else Unverified(path, rate.source, each.sha256))
+            for path, (rate, each) in self._rates.items()
         }
         self._cards: dict[tuple[str, bool], tuple[list[date], list[Card]]] = {}
         self.raters: dict[object, object] = {}
@@ -75,6 +80,13 @@ class Book:
     def rate_of(self, path: str) -> tuple[RateRow, Document] | None:
         """A rate and its document, by the path that a line names."""
         return self._rates.get(path)
+
+    def taken(self, path: str) -> tuple[str, str, Unverified | None]:
+        """What a bill that took this rate rests on: its document's name and SHA-256, and the rate if it is unverified.
+
+        :raises KeyError: no document in force has it.
+        """
+        return self._taken[path]
 
     def card(self, category: str, day: date, *, by_bill: bool = False) -> Card:
         """What holds on a day, or for a bill that begins on it.

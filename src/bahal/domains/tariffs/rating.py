@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from math import gcd
 from typing import NamedTuple
@@ -129,7 +130,7 @@ def rate(determinants: Determinants, book: Book) -> Rating:
     uses = _uses(determinants)
     stretches, splits = _stretches(spans, book, start, end)
     splits += [Split(use.start, "meter", False) for before, use in pairwise(uses) if before.meter != use.meter]
-    months = _months(start, end, [stretch.start for stretch in stretches])
+    months = _months(start, end, tuple([stretch.start for stretch in stretches]))
     carried = determinants.carried_wh
     if carried < 0:
         raise UnitsNegative(what="carried", wh=carried)
@@ -264,7 +265,8 @@ def _rater(book: Book, card: Card, facts: Facts, bill_start: date) -> Rater:
     return rater
 
 
-def _months(start: date, end: date, begins: Sequence[date]) -> list[int]:
+@lru_cache(maxsize=4096)
+def _months(start: date, end: date, begins: tuple[date, ...]) -> list[int]:
     """How long each piece is, in parts of `MONTH`. Months are counted from the period's first day; a day of one is its
     equal share, so that whole months are exactly whole and pieces add up to the whole."""
     bounds = [*begins, end]
@@ -356,8 +358,10 @@ def _closing(determinants: Determinants, book: Book, category: str, months: int)
     ):
         if held < 0:
             raise DeterminantWrong(what=what, given=held, allowed=">= 0")
+        if not held:
+            continue
         row = book.closing(what, category, determinants.start)
-        if not held or row is None:
+        if row is None:
             continue
         percent, path = row.charge.params.percent, row.charge.params.path
         if what == "advance_rebate":
@@ -400,11 +404,9 @@ def _taken(lines: Iterable[Line], book: Book) -> tuple[tuple[Unverified, ...], t
     """The unverified rates that lines were made of, and the documents they came from."""
     unverified: dict[str, Unverified] = {}
     versions: dict[str, str] = {}
-    for path in dict.fromkeys(line.path for line in lines if line.path):
-        found = book.rate_of(path)
-        assert found is not None
-        row, document = found
-        versions[document.name] = document.sha256
-        if not row.verified:
-            unverified[path] = Unverified(path, row.source, document.sha256)
+    for path in dict.fromkeys([line.path for line in lines]):
+        name, sha256, doubt = book.taken(path)
+        versions[name] = sha256
+        if doubt is not None:
+            unverified[path] = doubt
     return tuple(unverified.values()), tuple(versions.items())

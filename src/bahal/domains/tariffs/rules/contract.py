@@ -59,11 +59,6 @@ class Slip:
         self.lines.append(line)
         self.sums[line.component] = self.sums.get(line.component, 0) + line.paise
 
-    def sum_of(self, components: tuple[str, ...]) -> int:
-        """What these components come to so far, in paise."""
-        sums = self.sums
-        return sum([sums.get(component, 0) for component in components])
-
 
 Act = Callable[[Piece, Slip], None]
 Base = Callable[[Piece, int], int]

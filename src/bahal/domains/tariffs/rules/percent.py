@@ -47,10 +47,14 @@ def _read_rebate(table: Table) -> Params:
 
 def _taking(rule: str, component: str, charge: Charge) -> Act:
     params: Params = charge.params
-    percent, on, path = params.percent, params.on, params.path
+    percent, on, path = params.percent, frozenset(params.on), params.path
 
     def act(piece: Piece, slip: Slip) -> None:
-        slip.add(percent_line(rule, component, path, slip.sum_of(on), percent))
+        base = 0
+        for each, paise in slip.sums.items():
+            if each in on:
+                base += paise
+        slip.add(percent_line(rule, component, path, base, percent))
 
     return act
 

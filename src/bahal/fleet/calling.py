@@ -38,6 +38,7 @@ class Caller:
         self._loop = asyncio.get_running_loop()
         self._lines: dict[int, _CallingLink] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._again: dict[int, int] = {}
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self.begun: dict[int, float] | None = None
         self._dialling = asyncio.Semaphore(DIALLING_AT_MOST)
@@ -89,7 +90,13 @@ class Caller:
     def _begin(self, row: int, nth: int) -> None:
         self._timers.pop(row, None)
         task = self._tasks[row] = self._loop.create_task(self._dial(row, nth))
-        task.add_done_callback(lambda _: self._tasks.pop(row, None))
+        task.add_done_callback(lambda _: self._dialled(row))
+
+    def _dialled(self, row: int) -> None:
+        del self._tasks[row]
+        nth = self._again.pop(row, None)
+        if nth is not None:
+            self._call_again(row, nth)
 
     async def _dial(self, row: int, nth: int) -> None:
         own = str(ipaddress.IPv4Address(self._circle.columns.address_of(row)))
@@ -102,7 +109,7 @@ class Caller:
                 await self._loop.create_connection(lambda: link, self._host, self._port, local_addr=(own, 0))
         except OSError:
             # A deadline that passes is an OSError too.
-            self._loop.call_soon(self._turned_away, row, nth, "not_taken")
+            self._turned_away(row, nth, "not_taken")
 
     def taken(self, row: int, link: _CallingLink) -> None:
         """A call stands."""
@@ -114,7 +121,14 @@ class Caller:
         self._circle.stats.calls[why] += 1
         if nth + 1 >= MOST_CALLS:
             self._circle.stats.calls["given_up"] += 1
-        elif row not in self._tasks and row not in self._timers:
+        elif row in self._tasks:
+            # It may be reset before its dialling has ended.
+            self._again[row] = nth
+        else:
+            self._call_again(row, nth)
+
+    def _call_again(self, row: int, nth: int) -> None:
+        if row not in self._timers:
             pause = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0**nth) * (0.5 + self._random.random())
             self._timers[row] = self._loop.call_later(pause, self._begin, row, nth + 1)
 

@@ -27,7 +27,7 @@ from bahal.dlms.wrapper import Deframer, frame
 from bahal.headend.batches import Batcher
 from bahal.headend.config import PUSH_SAP, HeadendConfig
 from bahal.headend.database import FAILURES, Database, Ringer
-from bahal.headend.lines import Board, Strand
+from bahal.headend.lines import Board, Call, Strand
 from bahal.headend.link import LinkLost
 from bahal.headend.metrics import PushMetrics
 from bahal.headend.pushes import PUSH_LIMIT, PUSHES_A_CONNECTION, Pusher, PushTaker
@@ -139,6 +139,10 @@ class Calls:
             self.unproved.pop(call, None)
             if not call.alive or found is None:
                 continue
+            if call.speaking:
+                # He is being asked who he is, and spoke up meanwhile.
+                call.pending = meter
+                continue
             restore, needed = found
             if not needed and len(self.board.calls) >= self._config.lines_idle:
                 call.end("served")
@@ -180,10 +184,16 @@ class Calls:
                     call = self.board.calls.get(meter)
                     if isinstance(call, InboundCall) and needed:
                         call.heard_at = asyncio.get_running_loop().time()
+                    elif call is not None and len(self.board.calls) > self._config.lines_idle:
+                        self._let_go(meter, call)
                     if restore and call is not None:
                         self.restoring.add(meter)
                     else:
                         self.restoring.discard(meter)
+
+    def _let_go(self, meter: str, call: Call) -> None:
+        if not self.board.spoken_on(meter):
+            call.end("served")
 
     async def wake(self) -> None:
         """Have those asked to call by SMS who were wanted and are not on the line, until cancelled."""
@@ -227,7 +237,8 @@ class Calls:
 
 
 class InboundCall(asyncio.Protocol, Pusher):
-    """One meter's call. `meter` is who it is, once proved; `spoken` whether anything was said on it in either way."""
+    """One meter's call. `meter` is who it is, once proved; `pending` who he said he is while he was being asked;
+    `spoken` whether anything was said on it in either way."""
 
     __slots__ = (
         "_calls",
@@ -240,6 +251,7 @@ class InboundCall(asyncio.Protocol, Pusher):
         "host",
         "meter",
         "opened_at",
+        "pending",
         "spoken",
     )
 
@@ -253,12 +265,18 @@ class InboundCall(asyncio.Protocol, Pusher):
         self.opened_at = self.heard_at = 0.0
         self.host: str | None = None
         self.meter: str | None = None
+        self.pending: str | None = None
         self.spoken = False
 
     @property
     def alive(self) -> bool:
         """Whether the meter is still there."""
         return self._transport is not None
+
+    @property
+    def speaking(self) -> bool:
+        """Whether somebody speaks on it now."""
+        return self._strand is not None
 
     # --- asyncio's side ----------------------------------------------------------------------------------------------
 
@@ -348,6 +366,8 @@ class InboundCall(asyncio.Protocol, Pusher):
             self._strand = None
         if not clean:
             self.end("unclean")
+        elif self.pending is not None:
+            self._calls.proved(self, self.pending)
         return 0.0
 
     def end(self, name: str) -> None:

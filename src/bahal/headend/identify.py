@@ -102,8 +102,9 @@ class _Asking(Session):
             self.break_off("data_access_refused")
 
     def failed(self, name: str, error: Exception | None) -> None:
-        """He did not say."""
-        self._call.refuse("unidentified")
+        """He did not say; one who was served and has gone meanwhile need not."""
+        if self._call.alive:
+            self._call.refuse("unidentified")
 
     def closed(self) -> None:
         """On to the proof."""
@@ -169,7 +170,7 @@ class Identification:
             _Asking(self._links, call, self._claimed).begin_by(_OnCall(call), total_s=self._config.session_s)
 
     def _claimed(self, call: InboundCall, title: bytes, serial: str) -> None:
-        if not call.alive or not (title or serial):
+        if not call.alive or call.pending is not None or not (title or serial):
             self._asking -= 1
             return
         task = self._links.loop.create_task(self._prove(call, title, serial))

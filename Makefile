@@ -4,6 +4,8 @@ MAKEFLAGS += --no-print-directory
 .PHONY: help setup demo up test test-slow check bench peers lock clean
 
 BIN := .venv/bin
+# Most tests wait for processes of their own: one test process more than cores keeps the cores busy.
+WORKERS ?= 3
 READY := .venv/.ready
 TRANSLATIONS := $(wildcard src/bahal/locale/*/LC_MESSAGES/*.po)
 
@@ -30,7 +32,7 @@ up: $(READY)
 	@$(BIN)/bahal up --demo $(ARGS)
 
 test: $(READY)
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-slow: $(READY)
 	@$(BIN)/python -m pytest -m slow $(ARGS)

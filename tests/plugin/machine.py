@@ -80,8 +80,15 @@ class Machine:
         if report.skipped and not hasattr(report, "wasxfail"):
             self.skipped.append(report.nodeid)
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: object, error: object) -> None:
+        """Of several processes each has collected all tests: what one left out, all did."""
+        self.left_out |= Counter(getattr(node, "workeroutput", {}).get("bahal_left_out", {}))
+
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """A skip fails a strict run."""
+        """A skip fails a strict run; a process of several tells the one that sums up."""
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["bahal_left_out"] = dict(self.left_out)
         if self.strict and self.skipped and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

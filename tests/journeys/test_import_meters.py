@@ -110,6 +110,14 @@ def test_a_key_shared_with_the_setting_client_is_the_interlocks_alone(database: 
     assert sealed_of(database, "interlock", INTERLOCK, "X000")["us_ek"] == shared
 
 
+def test_two_meters_with_one_relay_key_are_not_both_taken(database: Database) -> None:
+    unmetered(database, 2)
+    shared = row(0)["us_ek"]
+    done = load(row(0), row(1, us_ek=shared))
+    assert (done.loaded, refusals(done)) == (1, [(3, "meter_key_repeated")])
+    assert shared not in json.dumps(done.as_json())
+
+
 BAD: list[tuple[dict[str, str], str]] = [
     ({"meter": ""}, "meter_row_malformed"),
     ({"meter": "a|b"}, "meter_row_malformed"),

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bahal.domains.meters.errors import ConnectionTaken, MeterKnown, MeterWithoutConnection, SystemTitleKnown
+from bahal.domains.meters.errors import (
+    ConnectionTaken,
+    KeyRepeated,
+    MeterKnown,
+    MeterWithoutConnection,
+    SystemTitleKnown,
+)
 from bahal.domains.meters.operations import NewMeter, add_meters
 from bahal.domains.meters.queries import connections_of, meters_on
 from bahal.domains.network.queries import existing
@@ -121,6 +127,8 @@ def _placed(good: Sequence[MeterRow], seen: set[object]) -> tuple[list[tuple[Met
             refusal = MeterKnown(meter=row.meter)
         elif row.system_title in titles or row.system_title in seen:
             refusal = SystemTitleKnown(system_title=row.system_title.hex())
+        elif row.keys["us_ek"] in seen:
+            refusal = KeyRepeated(meter=row.meter)
         elif connection is None:
             refusal = MeterWithoutConnection(meter=row.meter)
         elif row.connection is not None:
@@ -128,7 +136,7 @@ def _placed(good: Sequence[MeterRow], seen: set[object]) -> tuple[list[tuple[Met
         if refusal is not None or connection is None:
             bad.append(BadRow(row.line, refusal or MeterWithoutConnection(meter=row.meter)))
             continue
-        seen.update((row.meter, row.system_title, connection))
+        seen.update((row.meter, row.system_title, connection, row.keys["us_ek"]))
         placed.append((row, connection, row.meter not in hanging))
     return placed, bad
 

@@ -75,6 +75,14 @@ class SystemTitleKnown(Refusal):
     en = "The system title {system_title} belongs to another meter."
 
 
+class KeyRepeated(Refusal):
+    """Two meters with one key: who opens one opens both. The key itself is not repeated here."""
+
+    code = "meter_key_repeated"
+    hi = "मीटर {meter} की रिले चाबी इसी फ़ाइल में दूसरे मीटर की भी है: निर्माता से नई चाबी लें।"
+    en = "The relay key of meter {meter} is another meter's too in this file: ask its maker for a key of its own."
+
+
 class MeterWithoutConnection(Refusal):
     """Neither the row nor an earlier one says on which connection the meter hangs."""
 

@@ -1,10 +1,10 @@
 """IS 15959 for a single-phase whole-current meter: its objects, its status word and its events, as data.
 
-The data stand in `is15959/*.toml`, versioned, in English and Hindi. They come from working code and published
+The objects stand in `is15959/objects.toml`, versioned, in English and Hindi; the words of the status word and of the
+events in `shared.meter_events`, for the business too. They come from working code and published
 summaries; no capture of an Indian meter was found anywhere, so nothing here claims conformance.
 """
 
-import tomllib
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from importlib.resources import files
@@ -15,6 +15,12 @@ from bahal.dlms.axdr import BitString
 from bahal.dlms.errors import MalformedApdu
 from bahal.dlms.objects.model import ObjectModel, load_model, obis
 from bahal.dlms.objects.serving import Answers
+from bahal.shared.meter_events import STATUS_BITS as STATUS_BITS
+from bahal.shared.meter_events import Event as Event
+from bahal.shared.meter_events import StatusBit as StatusBit
+from bahal.shared.meter_events import events as events
+from bahal.shared.meter_events import status_bit
+from bahal.shared.meter_events import status_bits as status_bits
 
 IST: Final = timezone(timedelta(minutes=330), "IST")
 
@@ -28,31 +34,11 @@ COUNTER_LN: Final = {
     64: obis("0.0.43.1.4.255"),
 }
 
-STATUS_BITS: Final = 128
 LOAD_DISCONNECTED_BIT: Final = 84
 LOAD_DISCONNECTED_EVENT: Final = 301
 LOAD_CONNECTED_EVENT: Final = 302
 
 EVENT_FAMILIES: Final = ("voltage", "current", "power", "transaction", "other", "non_rollover", "control")
-
-
-class StatusBit(NamedTuple):
-    """One bit of the event status word."""
-
-    bit: int
-    name: str
-    en: str
-    hi: str
-
-
-class Event(NamedTuple):
-    """One event id; `family` is one of `EVENT_FAMILIES`, in the order of the profiles 0.0.99.98.{0..6}."""
-
-    id: int
-    family: str
-    name: str
-    en: str
-    hi: str
 
 
 def _text(name: str) -> str:
@@ -69,18 +55,6 @@ def single_phase() -> ObjectModel:
 def single_phase_answers() -> Answers:
     """The same list ready for a server."""
     return Answers(single_phase(), zone=IST)
-
-
-@cache
-def status_bits() -> dict[int, StatusBit]:
-    """The named bits of the event status word; others vary by vendor."""
-    return {row[0]: StatusBit(*row) for row in tomllib.loads(_text("esw.toml"))["bits"]}
-
-
-@cache
-def events() -> dict[int, Event]:
-    """Events by id."""
-    return {row[0]: Event(*row) for row in tomllib.loads(_text("events.toml"))["events"]}
 
 
 def status_word(*bits: int) -> BitString:
@@ -115,8 +89,4 @@ def read_alert(body: bytes) -> Alert:
 
 def conditions(word: BitString) -> list[StatusBit]:
     """The conditions that hold, with a plain name for a vendor's own bit."""
-    known = status_bits()
-    return [
-        known.get(bit) or StatusBit(bit, f"vendor_{bit}", f"Vendor bit {bit}", f"निर्माता बिट {bit}")
-        for bit in word.positions()
-    ]
+    return [status_bit(bit) for bit in word.positions()]

@@ -309,7 +309,10 @@ class Stage:
         return self.home.logs / "fleet.jsonl"
 
     def _outside(self, reply_delay: float) -> Outside:
-        return Outside(meters=self._meters, seed=_SEED, reply_delay=reply_delay, dial_in=self._dial_in)
+        return Outside(
+            meters=self._meters, seed=_SEED, reply_delay=reply_delay, dial_in=self._dial_in,
+            calls_at_start=False,
+        )  # fmt: skip
 
     def close(self) -> None:
         """End all of it and leave no trace."""

@@ -88,6 +88,7 @@ def prepare(home: Path) -> None:
     from bahal.foundation.rows import value
     from bahal.journeys.draft_drive import draft_drive
     from bahal.journeys.import_meters import import_meters
+    from bahal.journeys.import_sims import import_sims
     from bahal.journeys.propose_drive import propose_drive
     from bahal.journeys.send_reminders import send_reminders
     from bahal.journeys.sign_drive import sign_drive
@@ -115,6 +116,8 @@ def prepare(home: Path) -> None:
         headend_public=bytes.fromhex((home / "headend" / "sealing.pub").read_text()),
         actor="ee", at=clock.wall(), business_at=clock.now(),
     )  # fmt: skip
+    sims = (home / "demo" / "sims.csv").read_text().splitlines()
+    import_sims(rows=sims, actor="ee", at=clock.wall(), business_at=clock.now())
     for before in (3, 2, 1):
         day = MONDAY - timedelta(days=before)
         move_rehearsal(home / "run" / "clock.json", business_at=moment(day, hour(11)))

@@ -20,7 +20,7 @@ from bahal.entry.ports import Ports
 from bahal.entry.postgres import EmbeddedPostgres
 from bahal.entry.roles import adopt
 from bahal.entry.supervisor import DRAIN_LIMIT_S, FEWEST_FILES, Room, Supervisor, lock_home, raise_file_limit
-from bahal.fleet.roster import invent, write_roster
+from bahal.fleet.roster import invent, sims_of, write_roster, write_sims
 from bahal.shared.database import dsn_of
 from bahal.shared.errors import ENVIRONMENT, Refusal
 from bahal.shared.home import Home, read_json
@@ -43,7 +43,8 @@ class Outside:
     """The simulated outside world of a rehearsal: how many meters, from which seed, how slow each reply (seconds).
 
     `faults` is a profile of `bahal.fleet.faults`; `lost_links` a share in place of the profile's own. A share `dial_in`
-    of the meters calls, another `behind_gateways` stands behind gateways.
+    of the meters calls, first when the fleet starts if they have `calls_at_start`; another, `behind_gateways`, stands
+    behind gateways.
     """
 
     meters: int
@@ -53,6 +54,7 @@ class Outside:
     lost_links: float | None = None
     dial_in: float = 0.0
     behind_gateways: float = 0.0
+    calls_at_start: bool = True
 
 
 class House:
@@ -101,6 +103,7 @@ class House:
             live=f"http://localhost:{place['live']}",
             interlock=f"http://localhost:{place['interlock']}",
             dial_in=f"127.0.0.1:{place['dial_in']}",
+            links=str(home.socket("links.sock")),
             reader_dsn=dsn_of("reader", home=home),
         )
         clock = {"BAHAL_CLOCK": str(home.run / "clock.json")} if instance.require(home) == "rehearsal" else {}
@@ -225,8 +228,7 @@ def write_fleet_roster(home: Home, outside: Outside, *, port: int) -> None:
     # nobody talks to a meter that answers another question.
     usable = [make for make in registry().values() if make.quirks.invoke_echoed and not make.quirks.shared_keys]
     makes = [(make.name, make.flag.encode()) for make in usable]
-    write_roster(
-        roster_path(home),
+    rows = list(
         invent(
             count=outside.meters,
             seed=outside.seed,
@@ -234,13 +236,20 @@ def write_fleet_roster(home: Home, outside: Outside, *, port: int) -> None:
             makes=makes,
             dial_in=outside.dial_in,
             behind_gateways=outside.behind_gateways,
-        ),
+        )
     )
+    write_roster(roster_path(home), rows)
+    write_sims(sims_path(home), sims_of(rows))
 
 
 def roster_path(home: Home) -> Path:
     """Where the rehearsal's roster stands."""
     return home.path / "demo" / "roster.csv"
+
+
+def sims_path(home: Home) -> Path:
+    """Where the list of the rehearsal's SIMs stands."""
+    return home.path / "demo" / "sims.csv"
 
 
 def fleet_command(home: Home, outside: Outside, *, port: int, dial_in: int) -> list[str]:
@@ -250,6 +259,7 @@ def fleet_command(home: Home, outside: Outside, *, port: int, dial_in: int) -> l
         sys.executable, "-m", "bahal.entry.cli", "fleet",
         "--roster", str(roster_path(home)), "--port", str(port), "--reply-delay", str(outside.reply_delay),
         "--push-to", f"127.0.0.1:{dial_in}", "--faults", outside.faults, "--seed", str(outside.seed), *lost,
+        "--calls-at-start" if outside.calls_at_start else "--no-calls-at-start",
     ]  # fmt: skip
 
 

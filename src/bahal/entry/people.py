@@ -17,7 +17,7 @@ import psycopg
 
 from bahal.entry import answering
 from bahal.entry.business import enter
-from bahal.entry.house import roster_path
+from bahal.entry.house import roster_path, sims_path
 from bahal.shared.database import dsn_of
 from bahal.shared.errors import Refusal
 from bahal.shared.home import Home, read_json, write_private
@@ -57,6 +57,7 @@ def lay(home: Home, wishes: Wishes) -> Laid:
     """
     clock = enter()
     from bahal.journeys.import_meters import import_meters
+    from bahal.journeys.import_sims import import_sims
     from bahal.rehearsal.circle import build_circle
     from bahal.rehearsal.officers import prepare_officers
     from bahal.rehearsal.seeding import analyse, seed_circle
@@ -81,6 +82,8 @@ def lay(home: Home, wishes: Wishes) -> Laid:
             at=clock.wall(),
             business_at=clock.now(),
         )
+    with sims_path(home).open(newline="", encoding="utf-8") as rows:
+        import_sims(rows=rows, actor="ee", at=clock.wall(), business_at=clock.now())
     kept = {"consumers": wishes.consumers, "seed": wishes.seed, "port": int(meters[0]["port"])}
     write_private(home.path / "demo" / "people.json", kept)
     return Laid(circle=circle, officers=officers, meters=done.loaded)

@@ -34,6 +34,7 @@ BACKLOG: Final = 4096
 IDLE_DEADLINE_S: Final = 120.0
 _SWEEP_S: Final = 5.0
 _DRAIN_S: Final = 3.0
+_FIRST_CALLS_WITHIN_S: Final = 2.0
 
 # Without a file of counters, meters' own start at four a second since this moment, so that they are above any used by
 # an earlier process of the same fleet, which may have been killed: a meter's counter never falls.
@@ -66,6 +67,7 @@ def run(
     fault_log_path: Path | None = None,
     lost_links: float | None = None,
     counters_path: Path | None = None,
+    calls_at_start: bool = False,
 ) -> int:
     """Serve every meter of a roster until SIGTERM or SIGINT; then drain and return 0.
 
@@ -84,6 +86,7 @@ def run(
     :param fault_log_path: the log of faults as they happen; None for none.
     :param lost_links: the share of connections that are lost, in place of the profile's.
     :param counters_path: the file in which meters' counters outlive a killed process; None: they start above any used.
+    :param calls_at_start: whether meters that call do so as soon as they are there.
     :raises FleetRefused: no such faults, or roster, log, clock or a socket cannot be used.
     """
     _log_to_stderr()
@@ -113,7 +116,7 @@ def run(
             circle.behave(row, own)
     listener = _listener(*_address(host_port))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(circle, listener, target, admin_path))
+        runner.run(_serve(circle, listener, target, admin_path, calls_at_start))
     return 0
 
 
@@ -147,7 +150,11 @@ def _circle(
 
 
 async def _serve(
-    circle: Circle, listener: socket.socket, target: tuple[str, int] | None, admin_path: Path | None
+    circle: Circle,
+    listener: socket.socket,
+    target: tuple[str, int] | None,
+    admin_path: Path | None,
+    calls_at_start: bool,
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -175,6 +182,8 @@ async def _serve(
         json.dumps({"ready": True, "port": port, "meters": len(circle.columns)}, separators=(",", ":")) + "\n"
     )
     sys.stdout.flush()
+    if caller is not None and calls_at_start:
+        caller.call_all(_FIRST_CALLS_WITHIN_S)
     sweeper = loop.create_task(_sweep(links))
     await stop.wait()
     _LOGGER.info("draining", extra={"open": len(links.open)})

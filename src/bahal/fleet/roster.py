@@ -227,6 +227,33 @@ def invent(
         )
 
 
+SIM_COLUMNS: Final = ("iccid", "meter", "msisdn", "operator", "cell", "signal_dbm")
+_OPERATORS: Final = ("Setu M2M (fictitious)", "Taar M2M (fictitious)")
+
+
+def sims_of(rows: Iterable[dict[str, str]]) -> Iterator[dict[str, str]]:
+    """The operator's list of the SIMs in these meters: rows with `SIM_COLUMNS`."""
+    for row in rows:
+        digest = hashlib.sha256(row["msisdn"].encode()).digest()
+        yield {
+            "iccid": f"8991{int(row['msisdn'].removeprefix('+')):015d}",
+            "meter": row["meter"],
+            "msisdn": row["msisdn"],
+            "operator": _OPERATORS[digest[0] % len(_OPERATORS)],
+            "cell": row["cell"],
+            "signal_dbm": str(-70 - digest[1] % 40),
+        }
+
+
+def write_sims(path: Path, rows: Iterable[dict[str, str]]) -> None:
+    """Write rows of `sims_of` as a SIM file, readable by its owner only."""
+    path.touch(mode=0o600, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=SIM_COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def write_roster(path: Path, rows: Iterable[dict[str, str]]) -> int:
     """Write rows of `invent` as a roster file, readable by its owner only. Returns how many were written."""
     path.touch(mode=0o600, exist_ok=True)

@@ -53,6 +53,9 @@ def fleet(
         float | None,
         typer.Option(min=0.0, max=1.0, help="Share of connections that are lost; the faults' own unless given."),
     ] = None,
+    calls_at_start: Annotated[
+        bool, typer.Option("--calls-at-start/--no-calls-at-start", help="Meters that call do so at once.")
+    ] = True,
 ) -> None:
     """Run a circle of simulated meters on real sockets, until SIGTERM."""
     from bahal.fleet import main as meters
@@ -76,6 +79,7 @@ def fleet(
             fault_log_path=None if faults == "none" else home.logs / "faults.jsonl",
             lost_links=lost_links,
             counters_path=home.run / "meter-counters.bin",
+            calls_at_start=calls_at_start,
         )
     except meters.FleetRefused as refused:
         raise FleetDidNotStart(why=refused.detail) from refused

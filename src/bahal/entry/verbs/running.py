@@ -34,6 +34,10 @@ class NotUp(Refusal):
     en = "Bahal does not run on {home}."
 
 
+DIAL_IN = BEHIND_GATEWAYS = 0.03
+"""Shares of a rehearsal's meters that cannot be dialled: they call, or stand behind gateways."""
+
+
 class PeopleNotLaid(Refusal):
     """The rehearsal's people could not be laid."""
 
@@ -93,7 +97,12 @@ def up(
             enrol(home, profile=caps)
         house.supervisor.stop_on_signals()
         house.open_database()
-        outside = Outside(meters=consumers, seed=seed, reply_delay=reply_delay, faults=faults) if demo else None
+        outside = None
+        if demo:
+            outside = Outside(
+                meters=consumers, seed=seed, reply_delay=reply_delay, faults=faults, dial_in=DIAL_IN,
+                behind_gateways=BEHIND_GATEWAYS,
+            )  # fmt: skip
         house.open_rooms(outside=outside)
         if demo and people and laid(home) is None:
             _lay_people(house, consumers, defaulters, seed, cut_day)

@@ -4,7 +4,7 @@ POST /messages with [{"reference", "to", "template", "text"}] is answered by [{"
 no message, {"reference", "error"}. The same reference gets the same receipt for ever and is logged once; what was taken
 is read back from the log when the centre starts again. Delivery reports go to the callback in batches, each
 body signed by HMAC-SHA256, until the receiver answers 2xx. A wake-up goes to the SIM of a simulated meter, by the
-fleet's admin door, and is not reported.
+fleet's admin door, is logged in a file of its own, and is not reported.
 """
 
 import hashlib
@@ -37,8 +37,9 @@ LONGEST_TEXT = 1000
 class Centre:
     """The messages taken so far, and the reports still owed."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, wakeups: Log) -> None:
         self._log = log
+        self._wakeups = wakeups
         self._receipts: dict[str, str] = {}
         self._lock = threading.Lock()
         self.waking: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -46,8 +47,9 @@ class Centre:
         for entry in log.read():
             # Reported again after a restart: a report that is known already changes nothing.
             self._receipts[entry["reference"]] = entry["receipt"]
-            if entry["template"] != WAKE_UP:
-                self._owe(entry["reference"], entry["receipt"])
+            self._owe(entry["reference"], entry["receipt"])
+        for entry in wakeups.read():
+            self._receipts[entry["reference"]] = entry["receipt"]
 
     def take(self, messages: Any) -> tuple[HTTPStatus, Any]:
         """Take a batch; an answer for each message, in order."""
@@ -66,9 +68,14 @@ class Centre:
                     receipt = self._receipts[reference] = _receipt(reference)
                     new.append({**each, "reference": reference, "receipt": receipt})
                 answers.append({"reference": reference, "receipt": receipt})
-            self._log.write(
-                *({name: each[name] for name in ("to", "template", "text", "receipt", "reference")} for each in new)
-            )
+            for log, to_meters in ((self._log, False), (self._wakeups, True)):
+                log.write(
+                    *(
+                        {name: each[name] for name in ("to", "template", "text", "receipt", "reference")}
+                        for each in new
+                        if (each["template"] == WAKE_UP) is to_meters
+                    )
+                )
         for each in new:
             if each["template"] == WAKE_UP:
                 self.waking.put(each["to"])
@@ -119,7 +126,7 @@ def run(*, port: int, log: Path, callback: str) -> None:
 
     :raises OSError: the port is taken, or the log cannot be written.
     """
-    centre = Centre(Log(log, clock_of()))
+    centre = Centre(Log(log, clock_of()), Log(log.with_name("wakeups.jsonl"), clock_of()))
     key = bytes.fromhex((Home.of().secret("sms") or {"hmac": ""})["hmac"])
     threading.Thread(
         target=report_forever, args=(centre,), kwargs={"callback": callback, "key": key}, daemon=True

@@ -276,6 +276,14 @@ def test_what_the_tariff_does_not_look_at_splits_nothing() -> None:
     assert bill(shop, shop._replace(load_w=4000)) == (2, (Split(change, "load_w", True),))
 
 
+def test_a_tariff_and_a_fact_may_change_on_one_day() -> None:
+    start, change, end = date(2025, 6, 15), date(2025, 7, 1), date(2025, 7, 15)
+    spans = (Span(start, change, Facts("LV-1")), Span(change, end, Facts("LV-1", 3)))
+    rating = rate(Determinants(start=start, end=end, spans=spans, uses=(Use(start, end, 1000),)), shipped())
+    assert rating.splits == (Split(change, "tariff, phases", True),)
+    assert split_sentence(rating.splits[0], "en").startswith("Tariff, phases changed on 01-07-2025")
+
+
 def test_a_load_that_grows_is_paid_by_days() -> None:
     # FY2018-19: 10 days of June at 3 kW x 60, 20 days at 5 kW x 120: 60 + 400
     start, change, end = date(2018, 6, 1), date(2018, 6, 11), date(2018, 7, 1)

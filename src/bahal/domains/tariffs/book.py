@@ -20,6 +20,9 @@ from bahal.domains.tariffs.rules.contract import Closing, Rule
 from bahal.domains.tariffs.table import RateRow
 
 TARIFF = "tariff"
+_TAKEN_KEPT = 4096
+
+Taken = tuple[tuple[Unverified, ...], tuple[tuple[str, str], ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,12 +49,14 @@ class Book:
         self._rates = {
             rate.path: (rate, each) for each in self.documents for row in each.rows for rate in row.charge.rates
         }
-        self._taken = {
+        self._origins = {
             path: (each.name, each.sha256, None if rate.verified else Unverified(path, rate.source, each.sha256))
             for path, (rate, each) in self._rates.items()
         }
         self._cards: dict[tuple[str, bool], tuple[list[date], list[Card]]] = {}
+        self._taken: dict[tuple[str, ...], Taken] = {}
         self.raters: dict[object, object] = {}
+        self.plans: dict[object, object] = {}
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -81,12 +86,25 @@ class Book:
         """A rate and its document, by the path that a line names."""
         return self._rates.get(path)
 
-    def taken(self, path: str) -> tuple[str, str, Unverified | None]:
-        """What a bill that took this rate rests on: its document's name and SHA-256, and the rate if it is unverified.
+    def taken(self, paths: tuple[str, ...]) -> Taken:
+        """What a bill rests on that took these rates, in the order of its lines: those that nobody verified, and the
+        documents by name and SHA-256. Bills of one shape share the answer.
 
-        :raises KeyError: no document in force has it.
+        :raises KeyError: no document in force has one of them.
         """
-        return self._taken[path]
+        kept = self._taken.get(paths)
+        if kept is None:
+            unverified: dict[str, Unverified] = {}
+            versions: dict[str, str] = {}
+            for path in paths:
+                name, sha256, doubt = self._origins[path]
+                versions[name] = sha256
+                if doubt is not None:
+                    unverified[path] = doubt
+            if len(self._taken) >= _TAKEN_KEPT:
+                self._taken.clear()
+            kept = self._taken[paths] = tuple(unverified.values()), tuple(versions.items())
+        return kept
 
     def card(self, category: str, day: date, *, by_bill: bool = False) -> Card:
         """What holds on a day, or for a bill that begins on it.

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
-from functools import lru_cache
 from itertools import pairwise
 from math import gcd
 from typing import NamedTuple
@@ -37,11 +36,12 @@ from bahal.domains.tariffs.errors import (
     UsesDoNotCover,
     UsesOverlap,
 )
-from bahal.domains.tariffs.lines import MONTH, Line, RatedPiece, Rating, Split, Unverified, rounding
+from bahal.domains.tariffs.lines import MONTH, Line, RatedPiece, Rating, Split, rounding
 from bahal.domains.tariffs.rules.contract import AT_LEAST, CHARGED, Act, Piece, Rule, Slip
 from bahal.shared.money import divided
 
 _ALWAYS = frozenset({"category", "owner"})
+_PLANS_KEPT = 4096
 
 
 class Rater:
@@ -100,6 +100,14 @@ class _Stretch(NamedTuple):
     rater: Rater
 
 
+class _Plan(NamedTuple):
+    """Stretches, what changed between them, and how long each is in parts of `MONTH`."""
+
+    stretches: tuple[_Stretch, ...]
+    splits: tuple[Split, ...]
+    months: tuple[int, ...]
+
+
 def compile_rater(book: Book, facts: Facts, day: date) -> Rater:
     """The rater for these facts on a day, for a bill that begins on it.
 
@@ -126,11 +134,9 @@ def rate(determinants: Determinants, book: Book) -> Rating:
     start, end = determinants.start, determinants.end
     if end <= start:
         raise PeriodEmpty(start=start, end=end)
-    spans = _spans(determinants)
+    stretches, splits, months = _plan(determinants, book)
     uses = _uses(determinants)
-    stretches, splits = _stretches(spans, book, start, end)
-    splits += [Split(use.start, "meter", False) for before, use in pairwise(uses) if before.meter != use.meter]
-    months = _months(start, end, tuple([stretch.start for stretch in stretches]))
+    swaps = [Split(use.start, "meter", False) for before, use in pairwise(uses) if before.meter != use.meter]
     carried = determinants.carried_wh
     if carried < 0:
         raise UnitsNegative(what="carried", wh=carried)
@@ -148,15 +154,30 @@ def rate(determinants: Determinants, book: Book) -> Rating:
         pieces.append(RatedPiece(stretch.start, stretch.end, stretch.facts.category, length, piece.wh, tuple(lines)))
     closing = _closing(determinants, book, stretches[-1].facts.category, sum(months))
     every = [line for piece in pieces for line in piece.lines] + closing
-    unverified, versions = _taken(every, book)
+    unverified, versions = book.taken(tuple([line.path for line in every]))
     return Rating(
         pieces=tuple(pieces),
-        closing=(*closing, *rounding(sum(line.paise for line in every))),
-        splits=tuple(sorted(splits)),
+        closing=(*closing, *rounding(sum([line.paise for line in every]))),
+        splits=tuple(sorted((*splits, *swaps))) if swaps else splits,
         unverified=unverified,
         versions=versions,
         carried_wh=carried,
     )
+
+
+def _plan(determinants: Determinants, book: Book) -> _Plan:
+    """How the period falls into pieces: a function of spans and days alone, kept for those who share them."""
+    key = (determinants.spans, determinants.start, determinants.end)
+    plan = book.plans.get(key)
+    if plan is None:
+        start, end = determinants.start, determinants.end
+        stretches, splits = _stretches(_spans(determinants), book, start, end)
+        months = _months(start, end, [stretch.start for stretch in stretches])
+        if len(book.plans) >= _PLANS_KEPT:
+            book.plans.clear()
+        plan = book.plans[key] = _Plan(tuple(stretches), tuple(sorted(splits)), tuple(months))
+    assert isinstance(plan, _Plan)
+    return plan
 
 
 def _spans(determinants: Determinants) -> list[Span]:
@@ -189,22 +210,20 @@ def _spans(determinants: Determinants) -> list[Span]:
 def _uses(determinants: Determinants) -> list[Use]:
     """Uses in order, covering the period exactly."""
     start, end = determinants.start, determinants.end
-    uses = sorted(set(determinants.uses))
+    uses = list(determinants.uses) if len(determinants.uses) == 1 else sorted(set(determinants.uses))
     reached = start
     for use in uses:
         if use.end <= use.start:
             raise PeriodEmpty(start=use.start, end=use.end)
-        zones = [wh for _, wh in use.zones]
-        for what, wh in (
-            ("wh", use.wh),
-            ("export_wh", use.export_wh),
-            ("vah", use.vah),
-            ("zones", min(zones, default=0)),
-        ):
-            if wh < 0:
-                raise UnitsNegative(what=what, wh=wh)
-        if zones and sum(zones) != use.wh:
-            raise DeterminantWrong(what="zones", given=sum(zones), allowed=str(use.wh))
+        if use.wh < 0 or use.export_wh < 0 or use.vah < 0:
+            what = "wh" if use.wh < 0 else "export_wh" if use.export_wh < 0 else "vah"
+            raise UnitsNegative(what=what, wh=min(use.wh, use.export_wh, use.vah))
+        if use.zones:
+            zones = [wh for _, wh in use.zones]
+            if min(zones) < 0:
+                raise UnitsNegative(what="zones", wh=min(zones))
+            if sum(zones) != use.wh:
+                raise DeterminantWrong(what="zones", given=sum(zones), allowed=str(use.wh))
         if use.demand_w < 0:
             raise DeterminantWrong(what="demand_w", given=use.demand_w, allowed=">= 0")
         if use.start < reached or use.end > end:
@@ -232,6 +251,8 @@ def _stretches(spans: Sequence[Span], book: Book, start: date, end: date) -> tup
             same = before is not None and before.rater is rater
             if before is not None:
                 what = "tariff" if first > span.start else _changed(before.facts, span.facts)
+                if first == span.start and card is not before.card and category == before.facts.category:
+                    what = f"tariff, {what}"
                 splits.append(Split(first, what, not same))
             if same and before is not None:
                 stretches[-1] = before._replace(end=last, facts=span.facts)
@@ -265,8 +286,7 @@ def _rater(book: Book, card: Card, facts: Facts, bill_start: date) -> Rater:
     return rater
 
 
-@lru_cache(maxsize=4096)
-def _months(start: date, end: date, begins: tuple[date, ...]) -> list[int]:
+def _months(start: date, end: date, begins: Sequence[date]) -> list[int]:
     """How long each piece is, in parts of `MONTH`. Months are counted from the period's first day; a day of one is its
     equal share, so that whole months are exactly whole and pieces add up to the whole."""
     bounds = [*begins, end]
@@ -398,15 +418,3 @@ def _surcharge(arrear: Arrear, book: Book, category: str) -> list[Line]:
         )
         for path, (percent, months) in counts.items()
     ]  # fmt: skip
-
-
-def _taken(lines: Iterable[Line], book: Book) -> tuple[tuple[Unverified, ...], tuple[tuple[str, str], ...]]:
-    """The unverified rates that lines were made of, and the documents they came from."""
-    unverified: dict[str, Unverified] = {}
-    versions: dict[str, str] = {}
-    for path in dict.fromkeys([line.path for line in lines]):
-        name, sha256, doubt = book.taken(path)
-        versions[name] = sha256
-        if doubt is not None:
-            unverified[path] = doubt
-    return tuple(unverified.values()), tuple(versions.items())

@@ -54,8 +54,11 @@ class Instance:
                 raise RuntimeError((self.home.path / "up.log").read_text())
             port = int(self.endpoints["fleet"].rpartition(":")[2])
             with self.entered("owner") as owner:
-                owner.execute("UPDATE interlock_meter SET port = %s", [port])
-                owner.execute("UPDATE headend_meter SET port = %s", [port])
+                for room in ("interlock", "headend"):
+                    owner.execute(
+                        f"UPDATE {room}_meter SET port = %s, gateway = split_part(gateway, ':', 1) || %s",  # noqa: S608
+                        [port, f":{port}"],
+                    )
         except BaseException:
             self._up.kill()
             self._up.wait()

@@ -251,8 +251,6 @@ WORDS: Mapping[str, Section] = {
     "task causes": {
         "second_visit": ("विच्छेदन के बाद दूसरी भेंट", "second visit after the cut"),
         "unreachable": ("मीटर से संपर्क नहीं हुआ", "the meter could not be reached"),
-        "no_line": ("मीटर ने स्वयं संपर्क नहीं किया", "the meter, which calls by itself, has not called"),
-        "gateway_down": ("मीटर के गेटवे से संपर्क नहीं हुआ", "the meter's gateway could not be reached"),
         "no_line": ("मीटर ने संपर्क नहीं जोड़ा", "the meter has not called"),
         "gateway_down": ("मीटर का गेटवे बंद है", "the meter's gateway is down"),
         "flooded": ("मीटर ने ज़रूरत से ज़्यादा आँकड़े भेजे", "the meter sent more than was asked for"),

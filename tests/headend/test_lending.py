@@ -12,6 +12,7 @@ import uvloop
 
 from bahal.dlms import wrapper
 from bahal.fleet.calling import Caller
+from bahal.fleet.store import IDENTITY
 from bahal.interlock.config import InterlockConfig
 from tests.headend.running import configure, headend, metrics
 from tests.headend.test_calls import answered, counted, counts
@@ -85,6 +86,50 @@ def test_an_order_waits_for_a_meter_that_has_not_called_and_costs_no_try(make_wo
     uvloop.run(scenario())
     assert world.orders() == {world.serials[0]: ("confirmed", "")}
     assert world.one("SELECT why FROM meters_wakeup") == "called"
+
+
+def test_patience_with_a_meter_that_never_calls_has_an_end(make_world: Callable[..., World]) -> None:
+    world = make_world(count=1, dial_in=1.0)
+
+    async def scenario() -> None:
+        async with lending(world):
+            facts.propose(world.app, world.keys, count=1)
+            await until(lambda: world.orders()[world.serials[0]] == ("authorised", "no_line"))
+            world.owner.execute("UPDATE supply_order SET made_at = made_at - interval '4 minutes'")
+
+            def asked_again() -> bool:
+                world.owner.execute("UPDATE supply_order SET not_until = NULL WHERE state = 'authorised'")
+                return settled(world)
+
+            await until(asked_again, seconds=15)
+
+    uvloop.run(scenario())
+    assert world.orders() == {world.serials[0]: ("field_task", "no_line")}
+    assert world.one("SELECT count(*) FROM interlock_sending") == 0
+
+
+def test_an_alarm_comes_through_a_gateway_that_stands(make_world: Callable[..., World]) -> None:
+    world = make_world(count=2, behind_gateways=1.0)
+
+    async def scenario() -> None:
+        async with lending(world) as (ready, _):
+            request = ask(world)
+            await until(lambda: answered(world, request))
+            columns = world.meters.circle.columns
+            for number, key in ((0, None), (1, bytes(range(16)))):
+                row = world.meters.row(world.serials[number])
+                if key is not None:
+                    columns.identities[(row + 1) * IDENTITY.size - 16 : (row + 1) * IDENTITY.size] = key
+                gateway, wport = world.meters.behind(row)
+                gateway.push(wport, row)
+            await counted(ready, 'bahal_link_errors_total{error="push_wrong_key"}')
+            await until(lambda: world.one("SELECT count(*) FROM protection_event") == 1)
+            again = ask(world, 1)
+            await until(lambda: answered(world, again))
+
+    uvloop.run(scenario())
+    assert world.one("SELECT meter FROM protection_event") == world.serials[0]
+    assert world.meters.circle.stats.connections == 1
 
 
 def test_reads_and_orders_take_turns_on_one_line(make_world: Callable[..., World]) -> None:

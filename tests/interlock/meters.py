@@ -16,6 +16,7 @@ from bahal.dlms.objects.disconnect import Move
 from bahal.fleet.calling import Caller
 from bahal.fleet.circle import Circle
 from bahal.fleet.faults import Behaviour
+from bahal.fleet.gateway import GatewayLink
 from bahal.fleet.link import Links, MeterLink
 from bahal.fleet.movements import MovementLog
 from bahal.fleet.roster import RosterRow
@@ -78,6 +79,11 @@ class Meters:
         """What lets them call a head-end's door. Only while they are served."""
         assert self._links is not None
         return Caller(self.circle, self._links, host="127.0.0.1", port=port, speaks=speaks)
+
+    def behind(self, row: int) -> tuple[GatewayLink, int]:
+        """The connection to a meter's gateway, and the meter's wPort on it."""
+        assert self._links is not None
+        return self._links.behind[row]
 
     def hang_up(self) -> None:
         """Every meter ends its connections now."""

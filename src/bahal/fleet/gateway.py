@@ -15,6 +15,7 @@ from bahal.dlms.association.server import ServerAssociation
 from bahal.dlms.errors import DlmsError
 from bahal.dlms.objects.serving import SERVER_SAP
 from bahal.dlms.wrapper import Deframer, frame
+from bahal.fleet.alerts import alert_frame
 from bahal.fleet.trouble import Trouble, TroubledMeter
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class GatewayLink(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._circle.stats.connections += 1
         self._links.open.add(self)
+        for wport, row in self._meters.items():
+            self._links.behind[row] = (self, wport)
 
     def data_received(self, data: bytes) -> None:
         """Give each frame to its meter; one for nobody is dropped."""
@@ -85,6 +88,17 @@ class GatewayLink(asyncio.Protocol):
             if self._waiting == _REPLIES_AT_MOST - 1:
                 self._transport.resume_reading()
 
+    def push(self, wport: int, row: int) -> None:
+        """Pass on a meter's status as it stands."""
+        try:
+            alert = alert_frame(self._circle, row)
+        except DlmsError as error:
+            self._circle.stats.errors[error.name] += 1
+            return
+        for _, destination, apdu in Deframer().feed(alert):
+            self._transport.write(frame(wport, destination, apdu))
+        self._circle.stats.alerts_sent += 1
+
     def end(self) -> None:
         """Close the connection after what was written."""
         self._transport.close()
@@ -92,6 +106,9 @@ class GatewayLink(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
         self._links.open.discard(self)
+        for row in self._meters.values():
+            if self._links.behind.get(row, (None, 0))[0] is self:
+                del self._links.behind[row]
         for served in self._served.values():
             served.ended()
 

@@ -23,6 +23,8 @@ class Links:
     def __init__(self, circle: Circle, *, idle_deadline: float) -> None:
         self.circle = circle
         self.open: set[MeterLink | GatewayLink] = set()
+        self.behind: dict[int, tuple[GatewayLink, int]] = {}
+        """Of meters whose gateway somebody is connected to: that connection, and the meter's wPort on it."""
         self._idle_deadline = idle_deadline
 
     def new(self) -> asyncio.Protocol:

@@ -169,7 +169,7 @@ async def _serve(
     caller = None
     if target is not None and sender is not None:
         caller = Caller(circle, links, host=target[0], port=target[1])
-        circle.alert = _teller(circle, sender, caller)
+        circle.alert = _teller(circle, links, sender, caller)
     server = await loop.create_server(links.new, sock=listener, backlog=BACKLOG)
     door = None
     if admin_path is not None:
@@ -202,9 +202,20 @@ async def _serve(
     _LOGGER.info("stopped", extra={"movements": circle.stats.movements})
 
 
-def _teller(circle: Circle, sender: AlertSender, caller: Caller) -> Callable[[int], None]:
-    """How a meter tells what happened: over its own call if it is one that calls, else by a short one."""
-    return lambda row: caller.call(row) if row in circle.columns.callers else sender.alert(row)
+def _teller(circle: Circle, links: Links, sender: AlertSender, caller: Caller) -> Callable[[int], None]:
+    """How a meter tells what happened: over its own call if it is one that calls, through its gateway if somebody is
+    connected to that, else by a short call."""
+
+    def tell(row: int) -> None:
+        if row in circle.columns.callers:
+            caller.call(row)
+        elif row in links.behind:
+            gateway, wport = links.behind[row]
+            gateway.push(wport, row)
+        else:
+            sender.alert(row)
+
+    return tell
 
 
 async def _sweep(links: Links) -> None:

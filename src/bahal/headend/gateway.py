@@ -124,6 +124,10 @@ class _Gateway:
         else:
             strand.take(frame(source, destination, apdu))
 
+    def refused(self, name: str) -> None:
+        """A push that came through it was not taken."""
+        self._lines.metrics.errors.labels(f"push_{name}").inc()
+
     def lost(self, connection: _Connection) -> None:
         """The connection is over: everybody on it hears so."""
         if self._connection is connection:
@@ -185,6 +189,10 @@ class _Behind(Pusher):
     def detach(self, strand: Strand, *, clean: bool) -> float:
         """The speaker is done."""
         return self._gateway.detach(self._wport, clean=clean)
+
+    def refuse(self, name: str) -> None:
+        """Count it; the connection is other meters' too."""
+        self._gateway.refused(name)
 
 
 class _Connection(asyncio.Protocol):

@@ -1,7 +1,8 @@
 """COSEM interface classes as data: attribute and method numbers, names and types (DLMS UA Blue Book).
 
-Only the classes that the product speaks: 1, 3, 4, 7, 8, 15, 40, 64, 70 and the readable part of 71. Attribute 1 of
-each is the logical name. A type of `CHOICE` is settled by the object (`bahal.dlms.objects.model`).
+Attribute 1 of each class is the logical name. A type of `CHOICE` is settled by the object (`bahal.dlms.objects.model`);
+a name of `LAYOUTS` is an array or structure (`bahal.dlms.objects.layouts`). Versions are those of the Blue Book's first
+edition of each class but class 15, which is version 1; layouts of the payment classes come from its summaries.
 """
 
 from collections.abc import Callable
@@ -13,16 +14,58 @@ from bahal.dlms import axdr
 CHOICE: Final = "CHOICE"
 CLOCK: Final = "date-time octets"
 
+LAYOUTS: Final[dict[str, str]] = {
+    "scripts": "array(structure(long-unsigned, array(structure(enum, long-unsigned, octet-string, integer, any))))",
+    "schedule": "array(structure(long-unsigned, boolean, octet-string, long-unsigned, octet-string, long-unsigned, "
+    "bit-string, bit-string, octet-string, octet-string))",
+    "images": "array(structure(double-long-unsigned, octet-string, octet-string))",
+    "seasons": "array(structure(octet-string, octet-string, octet-string))",
+    "weeks": "array(structure(octet-string, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned))",
+    "days": "array(structure(unsigned, array(structure(octet-string, octet-string, long-unsigned))))",
+    "thresholds": "array(any)",
+    "attribute": "structure(long-unsigned, octet-string, integer)",
+    "script": "structure(octet-string, long-unsigned)",
+    "script-pairs": "array(structure(structure(octet-string, long-unsigned), structure(octet-string, long-unsigned)))",
+    "script-pair": "structure(structure(octet-string, long-unsigned), structure(octet-string, long-unsigned))",
+    "moments": "array(structure(octet-string, octet-string))",
+    "arbitrations": "array(structure(octet-string, long-unsigned))",
+    "bit-strings": "array(bit-string)",
+    "weightings": "array(array(long-unsigned))",
+    "emergency": "structure(long-unsigned, octet-string, double-long-unsigned)",
+    "groups": "array(long-unsigned)",
+    "account-status": "structure(enum, enum)",
+    "references": "array(octet-string)",
+    "credit-charges": "array(structure(octet-string, octet-string, bit-string))",
+    "token-gateways": "array(structure(octet-string, unsigned))",
+    "currency": "structure(visible-string, integer, enum)",
+    "unit-charge": "structure(structure(integer, integer), structure(long-unsigned, octet-string, integer), "
+    "array(structure(octet-string, long)))",
+    "descriptions": "array(octet-string)",
+    "token-status": "structure(enum, bit-string)",
+}
+"""Attributes that are arrays or structures, by a name of this house."""
+
 DATA: Final = 1
 REGISTER: Final = 3
 EXTENDED_REGISTER: Final = 4
 PROFILE_GENERIC: Final = 7
 CLOCK_CLASS: Final = 8
+SCRIPT_TABLE: Final = 9
+SCHEDULE: Final = 10
 ASSOCIATION_LN: Final = 15
+IMAGE_TRANSFER: Final = 18
+ACTIVITY_CALENDAR: Final = 20
+REGISTER_MONITOR: Final = 21
+SINGLE_ACTION_SCHEDULE: Final = 22
 PUSH_SETUP: Final = 40
 SECURITY_SETUP: Final = 64
+ARBITRATOR: Final = 68
 DISCONNECT_CONTROL: Final = 70
 LIMITER: Final = 71
+ACCOUNT: Final = 111
+CREDIT: Final = 112
+CHARGE: Final = 113
+TOKEN_GATEWAY: Final = 115
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +99,7 @@ SIMPLE_TYPES: Final[dict[str, SimpleType]] = {
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute; `type` is a name of `SIMPLE_TYPES`, `CHOICE`, `array` or `structure`."""
+    """One attribute; `type` is a name of `SIMPLE_TYPES` or of `LAYOUTS`, `CHOICE`, `array` or `structure`."""
 
     number: int
     name: str
@@ -153,7 +196,83 @@ CLASSES: Final[dict[int, InterfaceClass]] = {
         _class(
             LIMITER,
             "Limiter",
-            "monitored_value:structure threshold_active:choice threshold_normal:choice threshold_emergency:choice",
+            "monitored_value:structure threshold_active:choice threshold_normal:choice threshold_emergency:choice "
+            "min_over_threshold_duration:double-long-unsigned min_under_threshold_duration:double-long-unsigned "
+            "emergency_profile:emergency emergency_profile_group_id_list:groups emergency_profile_active:boolean "
+            "actions:script-pair",
+        ),
+        _class(SCRIPT_TABLE, "Script table", "scripts:scripts", "execute"),
+        _class(SCHEDULE, "Schedule", "entries:schedule", "enable_disable insert delete"),
+        _class(
+            IMAGE_TRANSFER,
+            "Image transfer",
+            "image_block_size:double-long-unsigned image_transferred_blocks_status:bit-string "
+            "image_first_not_transferred_block_number:double-long-unsigned image_transfer_enabled:boolean "
+            "image_transfer_status:enum image_to_activate_info:images",
+            "image_transfer_initiate image_block_transfer image_verify image_activate",
+        ),
+        _class(
+            ACTIVITY_CALENDAR,
+            "Activity calendar",
+            "calendar_name_active:octet-string season_profile_active:seasons week_profile_table_active:weeks "
+            "day_profile_table_active:days calendar_name_passive:octet-string season_profile_passive:seasons "
+            "week_profile_table_passive:weeks day_profile_table_passive:days "
+            "activate_passive_calendar_time:octet-string",
+            "activate_passive_calendar",
+        ),
+        _class(
+            REGISTER_MONITOR,
+            "Register monitor",
+            "thresholds:thresholds monitored_value:attribute actions:script-pairs",
+        ),
+        _class(
+            SINGLE_ACTION_SCHEDULE,
+            "Single action schedule",
+            "executed_script:script type:enum execution_time:moments",
+        ),
+        _class(
+            ARBITRATOR,
+            "Arbitrator",
+            "actions:arbitrations permissions_table:bit-strings weightings_table:weightings "
+            "most_recent_requests_table:bit-strings last_outcome:unsigned",
+            "request_action reset",
+        ),
+        _class(
+            ACCOUNT,
+            "Account",
+            "account_mode_and_status:account-status current_credit_in_use:unsigned current_credit_status:bit-string "
+            "available_credit:double-long amount_to_clear:double-long clearance_threshold:double-long "
+            "aggregated_debt:double-long credit_reference_list:references charge_reference_list:references "
+            "credit_charge_configuration:credit-charges token_gateway_configuration:token-gateways "
+            "account_activation_time:octet-string account_closure_time:octet-string currency:currency "
+            "low_credit_threshold:double-long next_credit_available_threshold:double-long max_provision:long-unsigned "
+            "max_provision_period:double-long",
+            "activate_account close_account reset_account",
+        ),
+        _class(
+            CREDIT,
+            "Credit",
+            "current_credit_amount:double-long credit_type:enum priority:unsigned warning_threshold:double-long "
+            "limit:double-long credit_configuration:bit-string credit_status:enum preset_credit_amount:double-long "
+            "credit_available_threshold:double-long period:octet-string",
+            "update_amount set_amount_to_value invoke_credit",
+        ),
+        _class(
+            CHARGE,
+            "Charge",
+            "total_amount_paid:double-long charge_type:enum priority:unsigned unit_charge_active:unit-charge "
+            "unit_charge_passive:unit-charge unit_charge_activation_time:octet-string period:double-long-unsigned "
+            "charge_configuration:bit-string last_collection_time:octet-string last_collection_amount:double-long "
+            "total_amount_remaining:double-long proportion:long-unsigned",
+            "update_unit_charge activate_passive_unit_charge collect update_total_amount_remaining "
+            "set_total_amount_remaining",
+        ),
+        _class(
+            TOKEN_GATEWAY,
+            "Token gateway",
+            "token:octet-string token_time:octet-string token_description:descriptions token_delivery_method:enum "
+            "token_status:token-status",
+            "enter",
         ),
     )
 }

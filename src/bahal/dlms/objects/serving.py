@@ -12,6 +12,7 @@ from bahal.dlms import acse, apdu, axdr, security
 from bahal.dlms.errors import DlmsError, MalformedApdu, ValueOutOfRange
 from bahal.dlms.objects import classes, profile
 from bahal.dlms.objects.classes import SIMPLE_TYPES
+from bahal.dlms.objects.layouts import ATTRIBUTES
 from bahal.dlms.objects.model import PUBLIC_SAP, PUSH_SAP, SETTING_SAP, CosemObject, ObjectModel, obis
 from bahal.dlms.objects.profile import BufferWriter, RowChoice
 from bahal.dlms.quirks import Quirks
@@ -185,7 +186,13 @@ class Answers:
         number = target[8]
         if found is None or not found.may_write(number, origin.sap):
             return self._refusal(target, origin.sap)
-        simple = SIMPLE_TYPES.get(found.type_of(number))
+        kind = found.type_of(number)
+        simple, made_of = SIMPLE_TYPES.get(kind), ATTRIBUTES.get(kind)
+        if made_of is not None:
+            try:
+                return device.write(found.name, number, made_of.read(value), origin)
+            except DlmsError:
+                return apdu.TYPE_UNMATCHED
         if simple is None or not value or value[0] != simple.tag:
             return apdu.TYPE_UNMATCHED
         return device.write(found.name, number, axdr.decode(value), origin)
@@ -220,8 +227,8 @@ class Answers:
         reader = None if special is None else special(self, found, number)
         if reader is not None:
             return reader
-        name = found.name
-        encode = SIMPLE_TYPES[found.type_of(number)].encode
+        name, kind = found.name, found.type_of(number)
+        encode = SIMPLE_TYPES[kind].encode if kind in SIMPLE_TYPES else ATTRIBUTES[kind].encode
         return lambda device, sap: encode(device.value(name, number))
 
     # Classes whose attributes are more than one simple value. Each returns None for those that are.

@@ -6,6 +6,7 @@ from typing import Any
 
 from bahal.dlms import apdu, axdr, clock
 from bahal.dlms.errors import CounterExhausted
+from bahal.dlms.objects.parts import Part
 from bahal.dlms.objects.profile import Between, RowChoice
 from bahal.dlms.objects.serving import Keys, Origin
 from bahal.dlms.quirks import STANDARD, Quirks
@@ -24,6 +25,7 @@ class StoredMeter:
     :param values: (object's name, attribute) to the value that the object's type encodes; writes go here too.
     :param rows: profile's name to its rows, oldest first; a range is one of the first column, a moment of 12 bytes.
     :param methods: (object's name, method) to what is called with the decoded parameter.
+    :param parts: object's name to what keeps its values and does its methods (`bahal.dlms.objects.parts`).
     :param zone: of moments that name no deviation.
     :param counter: first of the meter's own invocation counters; never below one used before under the same keys.
     """
@@ -36,6 +38,7 @@ class StoredMeter:
         values: Mapping[tuple[str, int], Any] | None = None,
         rows: Mapping[str, Sequence[Sequence[Any]]] | None = None,
         methods: Mapping[tuple[str, int], Method] | None = None,
+        parts: Mapping[str, Part] | None = None,
         quirks: Quirks = STANDARD,
         zone: tzinfo = UTC,
         counter: int = 0,
@@ -46,6 +49,7 @@ class StoredMeter:
         self.profiles = {name: list(found) for name, found in (rows or {}).items()}
         self._keys = {16: Keys(b"", b"", b"")} | dict(keys or {})
         self._methods = dict(methods or {})
+        self._parts = dict(parts or {})
         self._zone = zone
         self._counter = counter
         self._floors: dict[int, int] = {}
@@ -73,12 +77,17 @@ class StoredMeter:
         self._counter = counter + 1
         return counter
 
+    def rekey(self, sap: int, keys: Keys) -> None:
+        """Give a client's association other keys, from its next one on. Its counters go on rising."""
+        self._keys[sap] = keys
+
     def value(self, name: str, attribute: int) -> Any:
-        """What is stored.
+        """What is stored, or what the object's part says.
 
         :raises KeyError: nothing is: the model promises more than this meter holds.
         """
-        return self.values[name, attribute]
+        part = self._parts.get(name)
+        return self.values[name, attribute] if part is None else part.value(attribute)
 
     def rows(self, name: str, choice: RowChoice) -> Sequence[Sequence[Any]]:
         """Rows of a profile."""
@@ -95,11 +104,17 @@ class StoredMeter:
         return len(self.profiles[name])
 
     def write(self, name: str, attribute: int, value: axdr.Value, origin: Origin) -> int:
-        """Store it."""
+        """Store it, or hand it to the object's part."""
+        part = self._parts.get(name)
+        if part is not None:
+            return part.write(attribute, value)
         self.values[name, attribute] = value
         return apdu.SUCCESS
 
     def act(self, name: str, method: int, parameter: axdr.Value, origin: Origin) -> int | apdu.Acted:
-        """Call the method that is registered for it."""
+        """Call the method that is registered for it, or the part's."""
+        part = self._parts.get(name)
+        if part is not None:
+            return part.act(method, parameter, origin)
         found = self._methods.get((name, method))
         return apdu.OBJECT_UNAVAILABLE if found is None else found(parameter, origin)

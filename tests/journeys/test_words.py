@@ -13,10 +13,12 @@ import pytest
 import bahal
 from bahal.domains.arrears.models import HOLD_KINDS
 from bahal.domains.arrears.verdict import VERDICTS
+from bahal.domains.incidents.grouping import SCOPES
 from bahal.domains.notices.models import DELIVERIES, MESSAGE_KINDS
 from bahal.domains.offices.models import Office
 from bahal.domains.payments.models import CHANNELS, DIFFERENCES, INSTRUMENTS, PROPOSALS
-from bahal.domains.protection.rules import TAMPERS
+from bahal.domains.protection.kinds import read_kinds, shipped_kinds
+from bahal.domains.protection.operations import ALERT_OUTCOMES, WARNING_OUTCOMES
 from bahal.domains.staff.models import ROLES
 from bahal.domains.supply.life import GROUNDS, STATES
 from bahal.domains.supply.models import Drive
@@ -60,7 +62,11 @@ def codes() -> dict[str, set[str]]:
         "grounds": set(GROUNDS),
         "verdicts": {*VERDICTS, *said_by(eligibility._otherwise)},
         "holds": set(HOLD_KINDS),
-        "alerts": {"forced_close", *TAMPERS.values()},
+        "alerts": set(read_kinds(shipped_kinds()).alerts()),
+        "incidents": set(read_kinds(shipped_kinds()).incidents()),
+        "scopes": set(SCOPES),
+        "ends of alerts": {"restored", "same_cause", *ALERT_OUTCOMES},
+        "ends of warnings": set(WARNING_OUTCOMES),
         "channels": set(CHANNELS),
         "instruments": set(INSTRUMENTS),
         "proposals": set(PROPOSALS),

@@ -24,6 +24,7 @@ DOMAINS = (
     "billing",
     "consumers",
     "fieldwork",
+    "incidents",
     "ledger",
     "meters",
     "network",

@@ -1,10 +1,73 @@
 """Questions about the network."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import NamedTuple
 
-from bahal.foundation.rows import many
+from bahal.foundation.rows import many, value
+
+
+class Place(NamedTuple):
+    """Where a connection hangs."""
+
+    transformer: int
+    feeder: int
+
+
+class Input(NamedTuple):
+    """A meter that measures what goes into a transformer or feeder; Wh of its register times `factor`."""
+
+    meter: str
+    scope: str
+    place: int
+    factor: int
 
 
 def existing(*, connections: Iterable[int]) -> set[int]:
     """Those of the given consumer numbers that are connections."""
     return {row[0] for row in many("SELECT id FROM network_connection WHERE id = ANY(%s::bigint[])", list(connections))}
+
+
+def places_of(*, connections: Iterable[int]) -> Mapping[int, Place]:
+    """Transformer and feeder of each connection; one that does not exist is missing."""
+    rows = many(
+        "SELECT c.id, c.transformer_id, t.feeder_id FROM network_connection c"
+        " JOIN network_transformer t ON t.id = c.transformer_id WHERE c.id = ANY(%s::bigint[])",
+        list(connections),
+    )
+    return {row[0]: Place(row[1], row[2]) for row in rows}
+
+
+def inputs(*, on: date) -> list[Input]:
+    """The input meters that stand on a day."""
+    rows = many(
+        "SELECT meter, scope, place, factor FROM network_inputmeter WHERE from_on <= %s"
+        " AND (until IS NULL OR until > %s) ORDER BY scope, place, meter",
+        on,
+        on,
+    )
+    return [Input(*row) for row in rows]
+
+
+def transformers_of(*, feeders: Iterable[int]) -> Mapping[int, int]:
+    """The feeder of each transformer on these feeders."""
+    return dict(
+        many("SELECT id, feeder_id FROM network_transformer WHERE feeder_id = ANY(%s::integer[])", list(feeders))
+    )
+
+
+def has_place(*, scope: str, place: int) -> bool:
+    """Whether there is such a transformer or feeder."""
+    table = {"transformer": "network_transformer", "feeder": "network_feeder"}.get(scope)
+    return table is not None and value(f"SELECT true FROM {table} WHERE id = %s", place) is True  # noqa: S608
+
+
+def names_of(*, feeders: Iterable[int], transformers: Iterable[int]) -> Mapping[tuple[str, int], str]:
+    """What people call feeders and transformers."""
+    rows = many(
+        "SELECT 'feeder', id, name FROM network_feeder WHERE id = ANY(%s::integer[]) UNION ALL"
+        " SELECT 'transformer', id, code FROM network_transformer WHERE id = ANY(%s::integer[])",
+        list(feeders),
+        list(transformers),
+    )
+    return {(row[0], row[1]): row[2] for row in rows}

@@ -211,6 +211,46 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "मीटर {meter} पर चेतावनी: {kind}।",
         "Alert on meter {meter}: {kind}.",
     ),
+    "protection.alert_closed": (
+        "मीटर {meter} की चेतावनी {alert} बंद: {outcome}।",
+        "Alert {alert} on meter {meter} closed: {outcome}.",
+    ),
+    "protection.seen_again": (
+        "मीटर {meter} की चेतावनी {alert} प्रमाणित संवाद में दोबारा पढ़ी गई: {said}।",
+        "Alert {alert} on meter {meter} was read again, authenticated: {said}.",
+    ),
+    "protection.warned": (
+        "सप्ताह {week_end} तक: {looked} मीटर देखे, {warnings} खपत-चेतावनियाँ, नियम {rules}।",
+        "Week to {week_end}: {looked} meters looked at, {warnings} consumption warnings by rules {rules}.",
+    ),
+    "protection.warning": (
+        "मीटर {meter} पर खपत-चेतावनी {warning}: {missing_percent} % कम।",
+        "Consumption warning {warning} on meter {meter}: {missing_percent} % less.",
+    ),
+    "protection.warning_closed": (
+        "मीटर {meter} की खपत-चेतावनी {warning} बंद: {outcome}।",
+        "Consumption warning {warning} on meter {meter} closed: {outcome}.",
+    ),
+    "rules.proposed": (
+        "नियम-पुस्तिका {name}, संस्करण {version}, {effective_from} से, प्रस्तावित: SHA-256 {sha256}।",
+        "Rulebook {name}, version {version} from {effective_from}, proposed: SHA-256 {sha256}.",
+    ),
+    "rules.accepted": (
+        "{proposed_by} की प्रस्तावित नियम-पुस्तिका {name}, संस्करण {version}, {effective_from} से, स्वीकृत: {reason}।",
+        "Rulebook {name}, version {version} from {effective_from}, proposed by {proposed_by}, accepted: {reason}.",
+    ),
+    "outage.announced": (
+        "{scope} {place} पर {from_at} से {to_at} तक काम घोषित: {reason}।",
+        "Work announced on {scope} {place} from {from_at} to {to_at}: {reason}.",
+    ),
+    "network.input_meter": (
+        "मीटर {meter} अब {scope} {place} का इनपुट मीटर, गुणक {factor}।",
+        "Meter {meter} measures the input of {scope} {place}, times {factor}.",
+    ),
+    "network.balanced": (
+        "{day} का ऊर्जा संतुलन: {places} स्थान।",
+        "Energy balance of {day}: {places} places.",
+    ),
     "readings.asked": (
         "{meters} मीटरों का पठन माँगा गया, रजिस्टर {register}।",
         "Reads of {meters} meters asked for, register {register}.",

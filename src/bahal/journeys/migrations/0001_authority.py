@@ -25,8 +25,8 @@ class Migration(migrations.Migration):
         (label, "0001_initial")
         for label in (
             "offices", "network", "consumers", "meters", "billing", "ledger", "payments", "arrears", "notices",
-            "supply", "protection", "readings", "fieldwork", "staff", "audit", "tariffs",
+            "supply", "protection", "readings", "fieldwork", "staff", "audit", "tariffs", "incidents",
         )
-    ] + [("meters", "0002_sim")]  # fmt: skip
+    ] + [("meters", "0002_sim"), ("network", "0002_inputs")]  # fmt: skip
 
     operations = [migrations.RunPython(lay, migrations.RunPython.noop)]

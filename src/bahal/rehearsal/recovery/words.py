@@ -5,9 +5,9 @@ from datetime import date
 from typing import Any
 
 from bahal.domains.arrears.verdict import REASONS
-from bahal.domains.protection.rules import KINDS
 from bahal.shared.text import Language, day_in_words, grouped
 from bahal.shared.words import CAUSES
+from bahal.shared.words import WORDS as CODES
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "title": ("वसूली प्रतिवेदन", "Recovery report"),
@@ -193,7 +193,8 @@ def task_kind(task: Mapping[str, Any], language: Language) -> str:
 
 def alert_kind(code: str, language: Language) -> str:
     """What an alert means, or its code."""
-    return KINDS[code][_SIDE[language]] if code in KINDS else code.replace("_", " ")
+    kinds = CODES["alerts"]
+    return kinds[code][_SIDE[language]] if code in kinds else code.replace("_", " ")
 
 
 def known(prefix: str, code: str, language: Language) -> str:

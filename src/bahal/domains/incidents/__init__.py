@@ -1,0 +1,1 @@
+"""Incidents: what happened to the network, gathered from what many meters say: one for a storm, with its meters."""

@@ -25,6 +25,8 @@ _MONTHS_KEPT: Final = 12
 DEFAULT_LIMIT: Final = 5_000
 """Load limit in W."""
 
+_NEVER = b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x80\x00\xff"
+
 _LDN_HEAD: Final = b"BHL"
 _ZONES: Final = ((0, 6), (6, 9), (9, 18), (18, 24))
 
@@ -149,6 +151,13 @@ ATTRIBUTES: Final[dict[tuple[str, int], _Quantity]] = {
     ("limit", 3): lambda meter, moment: meter.setting("limit", DEFAULT_LIMIT),
     ("limit", 4): lambda meter, moment: meter.setting("limit", DEFAULT_LIMIT),
     ("limit", 5): lambda meter, moment: 0,
+    # No emergency profile and no script: the limiter only knows its thresholds.
+    ("limit", 6): lambda meter, moment: 0,
+    ("limit", 7): lambda meter, moment: 0,
+    ("limit", 8): lambda meter, moment: (0, _NEVER, 0),
+    ("limit", 9): lambda meter, moment: [],
+    ("limit", 10): lambda meter, moment: False,
+    ("limit", 11): lambda meter, moment: ((bytes(6), 0), (bytes(6), 0)),
     ("demand_active", 4): lambda meter, moment: 0,
     ("demand_active", 5): lambda meter, moment: twelve_bytes(_demand(meter, moment)[1]),
     ("demand_apparent", 4): lambda meter, moment: 0,

@@ -29,6 +29,12 @@ STRIKES = {
 }
 """From about the sixtieth sending on they are restores."""
 
+COLLECTING = {
+    "headend.collect_claimed", "headend.collected", "ingest.before_commit", "ingest.lake_committed",
+    "ingest.rows_committed",
+}  # fmt: skip
+"""Nothing is collected on the day of a drive: these are struck in tests/headend/test_collect_crash.py."""
+
 SELDOM = {"interlock.action_answered:66", "interlock.readback:66"}
 """What differs little from another run waits for `make test-slow`."""
 
@@ -49,7 +55,7 @@ DATABASE = [
 
 
 def test_every_point_is_struck() -> None:
-    assert STRIKES.keys() == CRASH_POINTS
+    assert STRIKES.keys() | COLLECTING == CRASH_POINTS
 
 
 @pytest.mark.parametrize("crash_at", ["", *POINTS, *DATABASE])

@@ -23,11 +23,12 @@ from bahal.shared.home import Home
 def headend(dial_in: str, metrics: str) -> None:
     """Reads, and listens for what the meters say by themselves."""
     from bahal.headend.main import HeadendConfig, run
+    from bahal.lake.layout import lake_uri
 
     home = Home.of()
     config = HeadendConfig.read(
         home.path / "headend", dsn=dsn_of("headend", home=home), dial_in=int(dial_in), metrics=int(metrics),
-        clock=_clock_path(), links=home.socket("links.sock"),
+        clock=_clock_path(), links=home.socket("links.sock"), lake=lake_uri(home.path),
     )  # fmt: skip
     uvloop.run(run(config))
 

@@ -33,6 +33,11 @@ class HeadendConfig:
     Of callers at most `dial_in_most` are open; whoever has not proved himself goes after `dial_in_idle_s` of silence or
     `dial_in_total_s` in all, one who says nothing is asked who he is after `identify_s`. A call that nobody needs stays
     open for later only while fewer than `lines_idle` do, and for `line_idle_s` at most.
+
+    A call that collects has `collect_s` in all, of a lease of `collect_lease_s`, which also holds its wait for room and
+    for being written. Schedules are looked at every `plan_s`. `lake` is the address of the interval tables, None for a
+    head-end that only reads on demand; `raw` the folder for what meters said, kept for `raw_days`. Intervals stay in
+    PostgreSQL for `hot_days`; a batch waits `lake_every_s` for company on its way to the lake, `lake_rows` go at once.
     """
 
     dsn: str
@@ -59,11 +64,30 @@ class HeadendConfig:
     identify_s: float = 0.5
     lines_idle: int = 2_000
     line_idle_s: float = 300.0
+    collect_s: float = 120.0
+    collect_lease_s: float = 240.0
+    collect_counters: int = 96
+    plan_s: float = 30.0
+    lake: str | None = None
+    raw: Path | None = None
+    raw_days: int = 30
+    hot_days: int = 35
+    lake_every_s: float = 20.0
+    lake_rows: int = 20_000
+    intake_most: int = 500
+    intake_linger_s: float = 0.5
     system_title: bytes = b"BHL\x00\x00\x00\x00\x20"
 
     @staticmethod
     def read(
-        folder: Path, *, dsn: str, dial_in: int, metrics: int, clock: Path | None = None, links: Path | None = None
+        folder: Path,
+        *,
+        dsn: str,
+        dial_in: int,
+        metrics: int,
+        clock: Path | None = None,
+        links: Path | None = None,
+        lake: str | None = None,
     ) -> HeadendConfig:
         """With what `headend.json` in the folder changes, if there is one: any of the limits, `dial_in_host`, `links`.
 
@@ -75,7 +99,10 @@ class HeadendConfig:
             stated = {}
         except (OSError, ValueError) as wrong:
             raise HeadendMisconfigured(file="headend.json", why=str(wrong)) from wrong
-        config = HeadendConfig(dsn=dsn, folder=folder, dial_in=dial_in, metrics=metrics, clock=clock, links=links)
+        config = HeadendConfig(
+            dsn=dsn, folder=folder, dial_in=dial_in, metrics=metrics, clock=clock, links=links, lake=lake,
+            raw=folder / "raw",
+        )  # fmt: skip
         if not isinstance(stated, dict):
             raise HeadendMisconfigured(file="headend.json", why="not a JSON object")
         changed: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""The head-end's process: reads that were asked for, the dial-in door and the lending door, until SIGTERM."""
+"""The head-end's process: reading, the dial-in door, the lending door and the way to the lake, until SIGTERM."""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ import os
 from pathlib import Path
 
 from bahal.headend.calls import Calls
+from bahal.headend.collecting import Collects
 from bahal.headend.config import HeadendConfig, HeadendMisconfigured
 from bahal.headend.database import FAILURES, Database, Ringer, listen
 from bahal.headend.gateway import GatewayLines
 from bahal.headend.identify import Identification
+from bahal.headend.intake import Intake
 from bahal.headend.keys import KeyRing, read_sealing_key
+from bahal.headend.lanes import Lane
+from bahal.headend.layouts import Layouts
 from bahal.headend.lending import Lender
 from bahal.headend.lines import Board
 from bahal.headend.link import Links
-from bahal.headend.metrics import DatabaseMetrics, LinkMetrics, PushMetrics
+from bahal.headend.metrics import DatabaseMetrics, IngestMetrics, LinkMetrics, PushMetrics
 from bahal.headend.pushes import WORKERS, Pushes
 from bahal.headend.reads import ReadingKeys, Reads
 from bahal.headend.room import Room, room_for_sockets, worker_name
+from bahal.headend.rounds import Rounds
+from bahal.headend.scheduled import ScheduledPushes
 from bahal.headend.status import listen_near
 
 __all__ = ["HeadendConfig", "run"]
@@ -61,11 +67,13 @@ async def run(config: HeadendConfig) -> None:
         metrics=push_metrics,
         orders=ringers["orders"],
         wakeups=ringers["wakeups"],
-        reads_due=lambda: reads.ring(),
+        reads_due=lambda: ring_reads(),
     )
+    lane, layouts, ingest_metrics, intake = _intake(config, room, database, worker)
     pushes = Pushes(
         database=database, business=clock, keys=keys, metrics=push_metrics, ringer=ringers["events"],
         pressed=calls.press,
+        scheduled=None if intake is None else ScheduledPushes(layouts=layouts, intake=intake, clock=clock),
     )  # fmt: skip
     gateways = GatewayLines(
         loop=loop, metrics=link_metrics, connect_s=config.connect_s, rest_s=config.reply_s, pushes=pushes
@@ -77,6 +85,21 @@ async def run(config: HeadendConfig) -> None:
         config=config, worker=worker, database=database, clock=clock, links=links, keys=keys, board=board,
         pressed=lambda: pushes.waiting > URGENT_PUSHES or bool(calls.restoring),
     )  # fmt: skip
+    collects = None
+    if intake is not None:
+        collects = Collects(
+            config=config, worker=worker, database=database, clock=clock, links=links, keys=keys, board=board,
+            pacing=reads.pacing, layouts=layouts, intake=intake,
+            met_another=lambda task, why: reads.strangers.put((task.meter, task.host, why)),
+            room_free=reads.ring,
+            pressed=lambda: pushes.waiting > URGENT_PUSHES or bool(calls.restoring),
+        )  # fmt: skip
+
+    def ring_reads(payload: str = "") -> None:
+        reads.ring(payload)
+        if collects is not None:
+            collects.ring(payload)
+
     link_metrics.open.set_function(lambda: len(links.open))
     link_metrics.waiting.set_function(lambda: reads.pacing.waiting)
     push_metrics.open.set_function(lambda: len(calls.open))
@@ -86,7 +109,7 @@ async def run(config: HeadendConfig) -> None:
     page, metrics_port = await room.status(config.metrics)
     door, dial_in = await listen_near(calls.new, host=config.dial_in_host, port=config.dial_in, backlog=_BACKLOG)
     lending = None if config.links is None else await _lend(config.links, board, push_metrics)
-    room.part("listen", listen(database, {"bahal_reads": reads.ring}))
+    room.part("listen", listen(database, {"bahal_reads": ring_reads}))
     for bell, ringer in ringers.items():
         room.part(f"ring-{bell}", ringer.run())
     for name, running in {
@@ -99,15 +122,29 @@ async def run(config: HeadendConfig) -> None:
         "wake": calls.wake(),
     }.items():
         room.part(name, running)
+    if collects is not None and intake is not None and lane is not None:
+        rounds = Rounds(config=config, database=database, clock=clock, metrics=ingest_metrics, planned=collects.ring)
+        for name, running in {
+            "collects": collects.run(),
+            "learned": collects.learned.run(),
+            "intake": intake.came.run(),
+            "lane": lane.run(),
+            "rounds": rounds.run(),
+        }.items():
+            room.part(name, running)
     room.part("health", _health(room, database))
-    for lane in range(WORKERS):
-        room.part(f"pushes-{lane}", pushes.work(lane))
+    for nth in range(WORKERS):
+        room.part(f"pushes-{nth}", pushes.work(nth))
 
     async def drain() -> None:
         door.close()
         if lending is not None:
             lending.close()
-        await asyncio.gather(reads.drain(), pushes.drain())
+        await asyncio.gather(reads.stop(), pushes.drain(), *([] if collects is None else [collects.drain()]))
+        await reads.drain()
+        if intake is not None and lane is not None:
+            await intake.came.settled()
+            await lane.close()
 
     try:
         await room.live(
@@ -124,6 +161,24 @@ async def run(config: HeadendConfig) -> None:
         gateways.close()
         page.close()
         await database.close()
+
+
+def _intake(
+    config: HeadendConfig, room: Room, database: Database, worker: str
+) -> tuple[Lane | None, Layouts, IngestMetrics, Intake | None]:
+    """Where readings come in, if this head-end has a lake to bring them to."""
+    layouts, metrics = Layouts(database), IngestMetrics(room.registry)
+    if config.lake is None:
+        return None, layouts, metrics, None
+    lane = Lane(
+        database=database, worker=worker, uri=config.lake, every_s=config.lake_every_s, most_rows=config.lake_rows,
+        metrics=metrics,
+    )  # fmt: skip
+    intake = Intake(
+        database=database, worker=worker, lane=lane, layouts=layouts, metrics=metrics, raw=config.raw,
+        most=config.intake_most, linger_s=config.intake_linger_s,
+    )  # fmt: skip
+    return lane, layouts, metrics, intake
 
 
 async def _lend(path: Path, board: Board, metrics: PushMetrics) -> asyncio.AbstractServer:

@@ -66,3 +66,19 @@ class PushMetrics:
             "bahal_lines_lent_total", "Lines that the interlock asked for, by outcome", ["outcome"], registry=registry
         )
         self.wakeups = Counter("bahal_wakeups_asked_total", "Meters asked by SMS to call", registry=registry)
+
+
+class IngestMetrics:
+    """Counted where readings come in."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.values = Counter(
+            "bahal_values_total", "Values that meters gave and PostgreSQL holds, by kind", ["kind"], registry=registry
+        )
+        self.poison = Counter(
+            "bahal_poison_total", "Buffers that could not be taken, by reason", ["reason"], registry=registry
+        )
+        self.rows = Counter("bahal_lake_rows_total", "Days of meters written to the lake", registry=registry)
+        self.batches = Counter("bahal_lake_batches_total", "Batches that are in the lake", registry=registry)
+        self.late = Counter("bahal_lake_late_total", "Times the lake could not be written", registry=registry)
+        self.planned = Counter("bahal_planned_total", "Meters that schedules made due", registry=registry)

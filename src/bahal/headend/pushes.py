@@ -9,6 +9,9 @@ IS 15959 encrypts pushes and does not authenticate them (security control 0x20):
 notification. What a push claims is therefore an alarm to look into, never a proof of what happened; it is believed that
 its sender is on the line, which lets nobody do more than take the line away.
 
+What holds no event status word may be a push by schedule: it is handed to whoever takes readings in, and is new or not
+by the same counters.
+
 Pushes are taken in lanes, in batches: a lane opens what waits and stores it with one statement; the next collects.
 """
 
@@ -18,6 +21,7 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 import psycopg
@@ -38,8 +42,8 @@ from bahal.shared.sealing import SealBroken
 
 Result = TypeVar("Result")
 
-PUSH_LIMIT: Final = 2048
-"""Bytes of one push."""
+PUSH_LIMIT: Final = 4096
+"""Bytes of one push; a day of the load profile is about 2,100."""
 PUSHES_A_CONNECTION: Final = 64
 """Pushes in a minute of one connection."""
 WAITING_AT_MOST: Final = 2000
@@ -49,7 +53,7 @@ BATCH: Final = 200
 SENDERS_KEPT: Final = 20_000
 _RETRY_S: Final = 0.5
 
-_PUSHERS: Final = "SELECT system_title, meter, import::text, sealed FROM headend_pushers(%s)"
+_PUSHERS: Final = "SELECT system_title, meter, import::text, sealed, make, firmware FROM headend_pushers(%s)"
 _PUSHED: Final = "SELECT headend_pushed(%s::text[], %s::bigint[], %s::text[], %s::timestamptz[], %s)"
 
 
@@ -73,6 +77,33 @@ class Pusher:
         """A push of this meter was new and was stored."""
 
 
+class ScheduledTaker(Protocol):
+    """Who takes what meters push by schedule."""
+
+    async def meet(self, make: str, firmware: str) -> None:
+        """Learn what is known of this firmware.
+
+        :raises psycopg.Error: the database failed.
+        """
+        ...
+
+    def take(
+        self,
+        notification: DataNotification,
+        *,
+        meter: str,
+        make: str,
+        firmware: str,
+        counter: int,
+        told: Callable[[bool], None],
+    ) -> None:
+        """Take a notification without a status word; `told` hears whether it was new, once it is stored.
+
+        :raises MalformedApdu: it is no scheduled push either.
+        """
+        ...
+
+
 class PushRefused(Exception):
     """This push is not taken; `name` says why."""
 
@@ -85,6 +116,8 @@ class _Sender(NamedTuple):
     meter: str
     cipher: Cipher | str
     """The push key, or the name of why there is none."""
+    make: str = ""
+    firmware: str = ""
 
 
 class _Push(NamedTuple):
@@ -137,8 +170,10 @@ class Pushes:
         metrics: PushMetrics,
         ringer: Ringer,
         pressed: Callable[[bool], None],
+        scheduled: ScheduledTaker | None = None,
     ) -> None:
         self._database = database
+        self._scheduled = scheduled
         self._business = business
         self._keys = keys
         self._ringer = ringer
@@ -209,7 +244,9 @@ class Pushes:
         opened, again = [], []
         for pusher, title, apdu in titled:
             try:
-                opened.append(self._opened(pusher, title, apdu))
+                alert = self._opened(pusher, title, apdu)
+                if alert is not None:
+                    opened.append(alert)
             except (MalformedApdu, UnexpectedApdu) as error:
                 if title in kept:
                     again.append((pusher, title, apdu))
@@ -221,7 +258,8 @@ class Pushes:
                 pusher.refuse(refusal.name)
         return opened, again
 
-    def _opened(self, pusher: Pusher, title: bytes, apdu: bytes) -> _Push:
+    def _opened(self, pusher: Pusher, title: bytes, apdu: bytes) -> _Push | None:
+        """An alert; None for a push by schedule, which goes its own way."""
         sender = self._senders.get(title)
         if sender is None:
             raise PushRefused("unknown_sender")
@@ -232,8 +270,31 @@ class Pushes:
         try:
             esw, meter_at = alert_of(said.notification)
         except MalformedApdu as error:
-            raise _Bodiless(str(error)) from error
+            if self._scheduled is None:
+                raise _Bodiless(str(error)) from error
+            self._by_schedule(self._scheduled, pusher, sender, said)
+            return None
         return _Push(pusher, sender.meter, said.counter, esw, meter_at)
+
+    def _by_schedule(self, taker: ScheduledTaker, pusher: Pusher, sender: _Sender, said: push.Opened) -> None:
+        def told(new: bool) -> None:
+            if new:
+                self.metrics.received.labels("scheduled").inc()
+                pusher.proved(sender.meter)
+            else:
+                pusher.refuse("replayed")
+
+        try:
+            taker.take(
+                said.notification,
+                meter=sender.meter,
+                make=sender.make,
+                firmware=sender.firmware,
+                counter=said.counter,
+                told=told,
+            )
+        except DlmsError as error:
+            raise _Bodiless(str(error)) from error
 
     async def _learn(self, titles: set[bytes]) -> None:
         """Fetch the push keys of those of these titles that somebody has."""
@@ -241,13 +302,16 @@ class Pushes:
             return
         rows = await self._persist(lambda: self._database.rows(_PUSHERS, (list(titles),)))
         await self._persist(lambda: self._keys.learn([row[2] for row in rows]))
-        for title, meter, import_id, sealed in rows:
+        scheduled = self._scheduled
+        for title, meter, import_id, sealed, make, firmware in rows:
+            if scheduled is not None and firmware:
+                await self._persist(partial(scheduled.meet, make, firmware))
             cipher: Cipher | str
             try:
                 cipher = self._keys.open(import_id, meter, sealed).push or "key_shared"
             except SealBroken:
                 cipher = "seal_broken"
-            self._senders[bytes(title)] = _Sender(meter, cipher)
+            self._senders[bytes(title)] = _Sender(meter, cipher, make, firmware)
 
     async def _store(self, opened: Sequence[_Push]) -> None:
         columns = [list(column) for column in zip(*(each[1:] for each in opened), strict=True)]

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import psycopg
 import structlog
@@ -128,6 +128,49 @@ def obis_of(text: str) -> bytes:
     if len(ln) != 6:
         raise ValueError(f"not a logical name: {text}")
     return ln
+
+
+class Reachable(Protocol):
+    """Where a meter is."""
+
+    @property
+    def meter(self) -> str:
+        """Its serial."""
+        ...
+
+    @property
+    def link(self) -> str:
+        """`dial_out`, `dial_in` or `gateway`."""
+        ...
+
+    @property
+    def host(self) -> str:
+        """Its address."""
+        ...
+
+    @property
+    def port(self) -> int:
+        """Its port."""
+        ...
+
+    @property
+    def gateway(self) -> str | None:
+        """The gateway it stands behind, HOST:PORT."""
+        ...
+
+    @property
+    def wport(self) -> int:
+        """The meter behind it."""
+        ...
+
+
+def way_to(of: Reachable, board: Board) -> Way | None:
+    """How to reach a meter now; None for one that calls and has not."""
+    if of.gateway is not None:
+        return OverLine(board, of.meter, Service.PROFILE, gateway=of.gateway, wport=of.wport)
+    if of.meter in board.calls:
+        return OverLine(board, of.meter, Service.PROFILE)
+    return None if of.link == "dial_in" else DialOut(of.host, of.port)
 
 
 class ReadSession(Session):
@@ -248,6 +291,10 @@ class Reads:
             except TimeoutError:
                 continue
 
+    async def stop(self) -> None:
+        """Claim nothing more."""
+        self._closing = True
+
     async def drain(self) -> None:
         """Claim nothing more; return when every session has ended and every answer is written."""
         self._closing = True
@@ -275,7 +322,7 @@ class Reads:
             self.answered(read, None, "no_room", 0.0)
             return False
         config = self._config
-        way = self._way(read)
+        way = way_to(read, self._board)
         if way is None:
             self._board.wanted.add(read.meter)
             self.answered(read, None, "no_line", 0.0)
@@ -300,14 +347,6 @@ class Reads:
             return False
         session.begin_by(way, total_s=config.session_s)
         return True
-
-    def _way(self, read: Read) -> Way | None:
-        """How to reach the meter now; None for one that calls and has not."""
-        if read.gateway is not None:
-            return OverLine(self._board, read.meter, Service.PROFILE, gateway=read.gateway, wport=read.wport)
-        if read.meter in self._board.calls:
-            return OverLine(self._board, read.meter, Service.PROFILE)
-        return None if read.link == "dial_in" else DialOut(read.host, read.port)
 
     def met_another(self, read: Read, why: str) -> None:
         """Whoever answers where the meter once called from is not that meter."""

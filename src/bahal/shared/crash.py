@@ -19,10 +19,15 @@ from bahal.shared.home import Home, read_json
 
 CRASH_POINTS: frozenset[str] = frozenset(
     {
+        "headend.collect_claimed",
+        "headend.collected",
         "headend.push_received",
         "headend.push_stored",
         "headend.read_answered",
         "headend.read_claimed",
+        "ingest.before_commit",
+        "ingest.lake_committed",
+        "ingest.rows_committed",
         "interlock.action_answered",
         "interlock.action_written",
         "interlock.claimed",

@@ -68,9 +68,10 @@ $$;
 
 -- Who pushed: the meters behind system titles, with their sealed keys.
 CREATE FUNCTION headend_pushers(p_system_titles bytea[])
-RETURNS TABLE (system_title bytea, meter text, import uuid, sealed bytea)
+RETURNS TABLE (system_title bytea, meter text, import uuid, sealed bytea, make text, firmware text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
-    SELECT m.system_title, m.meter, m.import, m.sealed FROM headend_meter m WHERE m.system_title = ANY (p_system_titles)
+    SELECT m.system_title, m.meter, m.import, m.sealed, m.make, coalesce(r.firmware, '')
+    FROM headend_meter m LEFT JOIN readings_meter r ON r.meter = m.meter WHERE m.system_title = ANY (p_system_titles)
 $$;
 
 -- Stores pushed events once, in the order given; which of them (from 1 on) were stored. The others' counters are not
@@ -132,11 +133,15 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
     ), due_read AS (
         UPDATE readings_request q SET claimed_until = NULL FROM open_read x JOIN headend_meter m ON m.meter = x.meter
         WHERE q.id = x.id AND x.reason = 'no_line' AND m.lease_until < clock_timestamp() RETURNING 1
+    ), due_collect AS (
+        UPDATE readings_meter r SET due_at = '-infinity', reason = '' FROM given g
+        WHERE r.meter = g.meter AND r.wants <> 0 AND r.reason = 'no_line' RETURNING r.meter
     )
     SELECT g.meter, g.link,
            EXISTS (SELECT FROM open_order o WHERE o.meter = g.meter AND o.kind = 'restore'),
            EXISTS (SELECT FROM open_order o WHERE o.meter = g.meter),
            EXISTS (SELECT FROM open_read r WHERE r.meter = g.meter)
+               OR EXISTS (SELECT FROM due_collect d WHERE d.meter = g.meter)
     FROM given g
 $$;
 

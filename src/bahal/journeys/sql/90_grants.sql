@@ -71,3 +71,14 @@ GRANT SELECT ON headend_import TO headend;
 GRANT EXECUTE ON FUNCTION headend_claim, headend_results, headend_pushers, headend_pushed, headend_called, headend_caller,
     headend_free, headend_wake TO headend;
 GRANT EXECUTE ON FUNCTION address_forget TO headend, interlock;
+
+-- Readings come in by the head-end alone; a schedule is added, and ended by its last day.
+GRANT INSERT ON readings_load, readings_register, readings_event, readings_shown, readings_poison TO headend;
+GRANT SELECT ON readings_load TO headend;
+GRANT SELECT, INSERT, UPDATE ON headend_layout TO headend;
+GRANT EXECUTE ON FUNCTION headend_collect, headend_collected, headend_push_new, ingest_take, ingest_keep, ingest_open,
+    ingest_waiting, ingest_done, readings_partitions, readings_retire, readings_plan, readings_count_delivery TO headend;
+GRANT INSERT ON readings_schedule TO app;
+GRANT UPDATE (effective_to) ON readings_schedule TO app;
+GRANT EXECUTE ON FUNCTION readings_ask TO app;
+GRANT EXECUTE ON FUNCTION readings_silent, readings_standing, readings_under TO app, reader;

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bahal.domains.protection.episodes import SLACK, Episode, Known, Told, episodes, settle
+from bahal.shared.episodes import SLACK, Episode, Known, Told, episodes, settle
 from bahal.domains.protection.errors import RulesWrong
 from bahal.domains.protection.kinds import FORCED_CLOSE, SUPPLY_LOST, read_kinds, shipped_kinds
 from bahal.domains.protection.rules import (

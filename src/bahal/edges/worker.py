@@ -28,6 +28,7 @@ from bahal.gateways.sms.interface import SmsGateway
 from bahal.journeys.close_drives import close_drives
 from bahal.journeys.confirm_relay import confirm_relay
 from bahal.journeys.deliver_messages import deliver_messages
+from bahal.journeys.follow_outages import follow_outages
 from bahal.journeys.raise_alerts import raise_alerts
 from bahal.journeys.seal_audit import seal_audit
 from bahal.journeys.wake_meters import wake_meters
@@ -38,6 +39,7 @@ from bahal.shared.home import Home
 POLL_S = 0.3
 CLOSE_EVERY_S = 1.0
 SEAL_EVERY_S = 1.0
+OUTAGES_EVERY_S = 1.0
 TO_SEND = frozenset(("bahal_messages", "bahal_wakeups"))
 REST_S = 1.0
 """How long a duty rests after it failed: the others go on."""
@@ -115,6 +117,7 @@ class Worker:
         self._duties = [
             Duty("results", lambda: confirm_relay(at=at.wall(), business_at=at.now())),
             Duty("events", lambda: raise_alerts(at=at.wall(), business_at=at.now())),
+            Duty("outages", lambda: follow_outages(at=at.wall(), business_at=at.now()), every_s=OUTAGES_EVERY_S),
             Duty("drives", lambda: close_drives(at=at.wall(), business_at=at.now()), every_s=CLOSE_EVERY_S),
             Duty("audit", Sealer(home).turn, every_s=SEAL_EVERY_S),
         ]

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from bahal.domains.incidents.operations import Begun, Ended, note_troubles
+from bahal.domains.incidents.operations import Condition, settle_troubles
 from bahal.domains.meters.operations import RelaySeen, note_pushed_relays
 from bahal.domains.meters.queries import connections_of
-from bahal.domains.network.queries import Place, places_of
+from bahal.domains.network.queries import places_of
 from bahal.domains.protection.kinds import FORCED_CLOSE, SUPPLY_LOST, Kinds
 from bahal.domains.protection.operations import (
+    BEFORE,
     Event,
     Happening,
     Raised,
@@ -38,12 +39,13 @@ from bahal.foundation.rows import many
 from bahal.foundation.transactions import transaction
 from bahal.shared.clock import day_in_india
 from bahal.shared.crash import crash_point
+from bahal.shared.episodes import Told, episodes
 from bahal.shared.meter_events import event_of
 
 BATCH = 400
 LAST_GASP, FIRST_BREATH = "last_gasp", "first_breath"
 _TICK = timedelta(microseconds=1)
-_HOW = {LAST_GASP: "gasp", FIRST_BREATH: "breath"}
+_MOMENTS = (LAST_GASP, FIRST_BREATH)
 
 
 class LogRow(NamedTuple):
@@ -122,7 +124,8 @@ def _said(events: Iterable[Event], supply: Mapping[str, _Supply], alerted: set[s
     said: list[Happening] = []
     latest: dict[str, datetime] = {}
     for event in events:
-        told = max(event.business_at, latest.get(event.meter, event.business_at) + _TICK)
+        before = latest.get(event.meter)
+        told = event.business_at if before is None else max(event.business_at, before + _TICK)
         latest[event.meter] = told
         changes = [(each.name, each.began) for each in what_changed(event.esw, event.previous_esw)]
         forced = forced_close(_facts(event, supply.get(event.meter, _Supply(None, False)), event.meter in alerted))
@@ -132,7 +135,7 @@ def _said(events: Iterable[Event], supply: Mapping[str, _Supply], alerted: set[s
         stated, doubtful = moment(event.meter_at, told)
         for name, began in changes:
             # A gasp is dated by the meter, which has the minute; a condition by its word's turn, which no clock upsets.
-            when = stated if name in _HOW else told
+            when = stated if name in _MOMENTS else told
             said.append(
                 Happening(event.meter, name, began, when, "push", event.id, event.meter_at, doubtful, event.received_at)
             )
@@ -175,73 +178,59 @@ def _meaning(event: int, kinds: Kinds) -> tuple[str, bool]:
 
 
 def _note(happenings: Sequence[Happening], where: Mapping[str, int], kinds: Kinds, *, at: datetime) -> None:
-    """Note what concerns the network, in the order of its instants; of each meter one beginning and end at a time."""
+    """Bring the troubles of the network in line with all that is known of each meter that told of one."""
     kinds_of = {LAST_GASP: SUPPLY_LOST, FIRST_BREATH: SUPPLY_LOST} | {name: name for name in kinds.incidents()}
-    theirs: dict[tuple[str, str], list[Happening]] = {}
+    since: dict[tuple[str, str], datetime] = {}
     for each in happenings:
         if each.name in kinds_of and each.meter in where:
-            theirs.setdefault((each.meter, kinds_of[each.name]), []).append(each)
-    if not theirs:
+            key = (each.meter, kinds_of[each.name])
+            since[key] = min(since.get(key, each.at), each.at - BEFORE)
+    if not since:
         return
-    places = places_of(connections={where[meter] for meter, _ in theirs})
-    known = _ends_known([(meter, kind, min(each.at for each in said)) for (meter, kind), said in theirs.items()])
-    queues = {key: _steps(key[1], said, known.get(key, [])) for key, said in theirs.items() if where[key[0]] in places}
-    while queues:
-        begun: list[Begun] = []
-        ended: list[Ended] = []
-        for (meter, kind), steps in queues.items():
-            _step(meter, kind, steps, where[meter], places[where[meter]], begun, ended)
-        note_troubles(begun, ended, at=at)
-        queues = {key: steps for key, steps in queues.items() if steps}
+    places = places_of(connections={where[meter] for meter, _ in since})
+    tellings = _tellings([(meter, kind, first) for (meter, kind), first in since.items()])
+    settle_troubles(
+        [
+            Condition(
+                kind,
+                meter,
+                where[meter],
+                *places[where[meter]],
+                since=first,
+                found=episodes(Told(when, began, logged, None, doubtful) for when, began, logged, doubtful, _ in told),
+                hows={(when, began): how for when, began, _, _, how in told},
+            )
+            for (meter, kind), first in since.items()
+            if where[meter] in places and (told := tellings.get((meter, kind), []))
+        ],
+        at=at,
+    )
 
 
-class _Step(NamedTuple):
-    at: datetime
-    began: bool
-    how: str
-    doubtful: bool
+def _tellings(
+    places: Sequence[tuple[str, str, datetime]],
+) -> dict[tuple[str, str], list[tuple[datetime, bool, bool, bool, str]]]:
+    """What each meter told of each kind since then, and what is known otherwise: that it was silent, or was read.
 
-
-def _steps(kind: str, said: Sequence[Happening], known: Sequence[datetime]) -> list[_Step]:
-    steps = {_Step(each, False, "breath" if kind == SUPPLY_LOST else "push", False) for each in known}
-    for each in said:
-        # A first breath is told as a moment that begins, and ends the trouble.
-        began = each.began and each.name != FIRST_BREATH
-        if each.name in _HOW and not each.began:
-            continue
-        how = _HOW.get(each.name, each.source)
-        steps.add(_Step(each.at, began, how, each.doubtful))
-    return sorted(steps, key=lambda each: (each.at, each.began))
-
-
-def _step(
-    meter: str, kind: str, steps: list[_Step], connection: int, place: Place, begun: list[Begun], ended: list[Ended]
-) -> None:
-    """Take the next beginning, if there is one, and the next end."""
-    if steps and steps[0].began:
-        first = steps.pop(0)
-        begun.append(
-            Begun(kind, meter, connection, place.transformer, place.feeder, first.at, first.how, first.doubtful)
-        )
-        while steps and steps[0].began:
-            steps.pop(0)  # told again
-    if steps:
-        end = steps.pop(0)
-        ended.append(Ended(kind, meter, end.at, end.how))
-
-
-def _ends_known(places: Sequence[tuple[str, str, datetime]]) -> dict[tuple[str, str], list[datetime]]:
-    """When troubles are known to have ended, after these instants: an end may be told before its beginning."""
+    A first breath begins as a moment and ends a trouble; both moments are over at once.
+    """
     rows = many(
-        "SELECT p.meter, p.kind, h.at FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) AS p (meter, kind, since)"
-        " JOIN protection_happening h ON h.meter = p.meter AND h.at > p.since AND (p.kind = 'supply_lost'"
-        "   AND (h.name = 'first_breath' AND h.began OR h.name = 'supply_lost' AND NOT h.began)"
-        "   OR h.name = p.kind AND NOT h.began)",
+        "WITH place AS (SELECT * FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) AS p (meter, kind, since))"
+        " SELECT p.meter, p.kind, h.at, h.began AND h.name <> 'first_breath', h.source = 'log', h.doubtful,"
+        " CASE h.name WHEN 'last_gasp' THEN 'gasp' WHEN 'first_breath' THEN 'breath' ELSE h.source END"
+        " FROM place p JOIN protection_happening h ON h.meter = p.meter AND h.at >= p.since"
+        " AND (h.name = p.kind OR p.kind = 'supply_lost' AND h.name IN ('last_gasp', 'first_breath') AND h.began)"
+        " UNION ALL SELECT p.meter, p.kind, t.began_at, true, false, t.doubtful, t.how FROM place p"
+        " JOIN incidents_trouble t ON t.meter = p.meter AND t.kind = p.kind"
+        " WHERE t.ended_at IS NULL AND t.began_at < p.since OR t.how = 'silence' AND t.began_at >= p.since"
+        " UNION ALL SELECT p.meter, p.kind, t.ended_at, false, false, false, 'read' FROM place p"
+        " JOIN incidents_trouble t ON t.meter = p.meter AND t.kind = p.kind"
+        " WHERE t.ended_how = 'read' AND t.ended_at >= p.since",
         *(list(column) for column in zip(*places, strict=True)),
     )
-    found: dict[tuple[str, str], list[datetime]] = {}
-    for meter, kind, when in rows:
-        found.setdefault((meter, kind), []).append(when)
+    found: dict[tuple[str, str], list[tuple[datetime, bool, bool, bool, str]]] = {}
+    for meter, kind, *told in rows:
+        found.setdefault((meter, kind), []).append((told[0], told[1], told[2], told[3], told[4]))
     return found
 
 

@@ -62,9 +62,9 @@ class Trouble(models.Model):
             models.UniqueConstraint(
                 name="trouble_open_once", fields=["meter", "kind"], condition=models.Q(ended_at__isnull=True)
             ),
-            models.UniqueConstraint(name="trouble_once", fields=["meter", "kind", "began_at"]),
         ]
         indexes = [
+            models.Index(name="trouble_of_meter", fields=["meter", "kind", "began_at"]),
             models.Index(name="trouble_loose", fields=["feeder"], condition=models.Q(incident__isnull=True)),
             models.Index(name="trouble_of_incident", fields=["incident"]),
             models.Index(name="trouble_of_feeder", fields=["feeder", "began_at"]),

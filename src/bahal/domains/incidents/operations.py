@@ -8,6 +8,7 @@ from bahal.domains.incidents.errors import CauseMissing, PlannedEmpty, PlannedTa
 from bahal.domains.incidents.grouping import Gathered, Gathering, Loose, Open, gather
 from bahal.foundation.rows import columns, many, one, run, value
 from bahal.foundation.transactions import transaction_required
+from bahal.shared.episodes import Episode, Known, settle
 
 _GATHERING = 0x0BA4B6
 
@@ -34,26 +35,100 @@ class Ended(NamedTuple):
     how: str
 
 
+class Condition(NamedTuple):
+    """All that is known since an instant of one kind of trouble on one meter: its episodes, and how each instant of
+    them is known (by the instant, and whether something began there)."""
+
+    kind: str
+    meter: str
+    connection: int
+    transformer: int
+    feeder: int
+    since: datetime
+    found: list[Episode]
+    hows: Mapping[tuple[datetime, bool], str]
+
+
+@transaction_required
+def settle_troubles(conditions: Sequence[Condition], *, at: datetime) -> None:
+    """Bring troubles in line with what is known of them. Two that turn out to be one: the later lasts no time."""
+    if not conditions:
+        return
+    known: dict[tuple[str, str], list[Known]] = {}
+    for id_, meter, kind, began_at, ended_at in many(
+        "SELECT t.id, t.meter, t.kind, t.began_at, t.ended_at"
+        " FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) AS p (meter, kind, since)"
+        " JOIN incidents_trouble t ON t.meter = p.meter AND t.kind = p.kind"
+        " AND (t.began_at >= p.since OR t.ended_at IS NULL) AND t.ended_how <> 'same_cause'",
+        [each.meter for each in conditions],
+        [each.kind for each in conditions],
+        [each.since for each in conditions],
+    ):
+        known.setdefault((meter, kind), []).append(Known(id_, began_at, ended_at, ended_at is not None, 0))
+    new: list[tuple[object, ...]] = []
+    changed: list[tuple[object, ...]] = []
+    same: list[int] = []
+    for each in conditions:
+        done = settle(known.get((each.meter, each.kind), ()), each.found)
+        new += [
+            (
+                each.kind, each.meter, each.connection, each.transformer, each.feeder, episode.began_at,
+                episode.ended_at, each.hows[episode.began_at, True], _ended_how(each, episode), episode.doubtful,
+            )
+            for episode in done.new
+        ]  # fmt: skip
+        changed += [(id_, new_.began_at, new_.ended_at, _ended_how(each, new_)) for id_, new_ in done.changed]
+        same += done.same
+    _write(new, changed, same, at=at)
+
+
+def _ended_how(condition: Condition, episode: Episode) -> str:
+    return "" if episode.ended_at is None else condition.hows[episode.ended_at, False]
+
+
+def _write(
+    new: Sequence[tuple[object, ...]], changed: Sequence[tuple[object, ...]], same: Sequence[int], *, at: datetime
+) -> None:
+    if same:
+        run(
+            "UPDATE incidents_trouble SET ended_at = began_at, ended_how = 'same_cause' WHERE id = ANY(%s::bigint[])",
+            list(same),
+        )
+    if changed:
+        run(
+            "UPDATE incidents_trouble t SET began_at = c.began_at, ended_at = c.ended_at, ended_how = c.how"
+            " FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::text[]) AS c (id, began_at, ended_at,"
+            " how) WHERE t.id = c.id AND (t.began_at, t.ended_at) IS DISTINCT FROM (c.began_at, c.ended_at)",
+            *columns(changed),
+        )
+    if new:
+        run(
+            "INSERT INTO incidents_trouble (noted_at, kind, meter, connection, transformer, feeder, began_at, ended_at,"
+            " how, ended_how, doubtful) SELECT %s, n.* FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::integer[],"
+            " %s::integer[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[], %s::boolean[]) AS n",
+            at,
+            *columns(new),
+        )
+
+
 @transaction_required
 def note_troubles(begun: Sequence[Begun], ended: Sequence[Ended], *, at: datetime) -> tuple[int, int]:
-    """Note troubles that began and ended, told in any order; how many of each changed anything.
+    """Note what nobody told: troubles known by silence, and ended by a read; how many of each changed anything.
 
-    A trouble told again is the same one; of two beginnings without an end the earlier counts. An end before every
-    beginning changes nothing, and neither does a beginning whose end is noted already.
+    One that is open already stays as it is, one whose end is noted is not opened again; an end ends what began before.
     """
     began = 0
     if begun:
         began = run(
-            "INSERT INTO incidents_trouble AS t (kind, meter, connection, transformer, feeder, began_at, how, doubtful,"
+            "INSERT INTO incidents_trouble (kind, meter, connection, transformer, feeder, began_at, how, doubtful,"
             " ended_how, noted_at) SELECT DISTINCT ON (n.meter, n.kind) n.*, '', %s FROM unnest(%s::text[], %s::text[],"
             " %s::bigint[], %s::integer[], %s::integer[], %s::timestamptz[], %s::text[], %s::boolean[])"
             " AS n (kind, meter, connection, transformer, feeder, began_at, how, doubtful)"
             " WHERE NOT EXISTS (SELECT FROM incidents_trouble o WHERE o.meter = n.meter AND o.kind = n.kind"
-            "   AND o.began_at <= n.began_at AND o.ended_at > n.began_at)"
+            "   AND o.began_at <= n.began_at AND (o.ended_at > n.began_at OR o.ended_at = o.began_at AND o.began_at"
+            "   = n.began_at))"
             " ORDER BY n.meter, n.kind, n.began_at"
-            " ON CONFLICT (meter, kind) WHERE ended_at IS NULL DO UPDATE SET"
-            " began_at = least(t.began_at, EXCLUDED.began_at),"
-            " how = CASE WHEN t.how = 'silence' THEN EXCLUDED.how ELSE t.how END",
+            " ON CONFLICT (meter, kind) WHERE ended_at IS NULL DO NOTHING",
             at,
             *columns(begun),
         )

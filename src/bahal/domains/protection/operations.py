@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from bahal.domains.protection.episodes import Episode, Known, Settled, Told, episodes, settle
+from bahal.shared.episodes import Episode, Known, Settled, Told, episodes, settle
 from bahal.domains.protection.errors import (
     AlertClosed,
     AlertUnknown,

@@ -15,7 +15,7 @@ from bahal.domains.protection.errors import RulesWrong
 
 Rules = TypeVar("Rules")
 
-NAMES = ("kinds", "falling", "incidents", "balance")
+NAMES = ("kinds", "falling", "incidents")
 """The rulebooks there are."""
 
 

@@ -96,6 +96,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [
+                    models.Index(fields=["meter", "kind", "began_at"], name="trouble_of_meter"),
                     models.Index(
                         condition=models.Q(("incident__isnull", True)), fields=["feeder"], name="trouble_loose"
                     ),
@@ -108,7 +109,6 @@ class Migration(migrations.Migration):
                         fields=("meter", "kind"),
                         name="trouble_open_once",
                     ),
-                    models.UniqueConstraint(fields=("meter", "kind", "began_at"), name="trouble_once"),
                 ],
             },
         ),

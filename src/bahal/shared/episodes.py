@@ -1,9 +1,9 @@
-"""One alert for one cause: what a condition's tellings come to, in whatever order they arrive.
+"""One record for one cause: what a condition's tellings come to, in whatever order they arrive.
 
 A condition on a meter has episodes: it begins, is told any number of times, and ends. They are a function of the set of
-tellings, so late ones, repeated ones and an end before its beginning change nothing. Alerts are then brought in line
-with the episodes: a new episode is a new alert, one that ended closes its alert, two alerts that turn out to be one
-cause become one.
+tellings, so late ones, repeated ones and an end before its beginning change nothing. What is written down (an alert, a
+trouble of the network) is then brought in line with them: a new episode is a new record, one that ended closes its
+record, two that turn out to be one cause become one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -43,7 +43,7 @@ class Episode:
 
 
 class Known(NamedTuple):
-    """An alert that is written down, with the instant that it says its condition began."""
+    """A record that is written down, with the instant that it says its condition began."""
 
     id: int
     occurred_at: datetime
@@ -53,7 +53,7 @@ class Known(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """What has to be written: episodes without an alert, alerts whose episode is other than they say, and alerts that
+    """What has to be written: episodes without a record, records whose episode is other than they say, and records that
     are the same cause as another."""
 
     new: list[Episode]
@@ -83,7 +83,7 @@ def episodes(told: Iterable[Told]) -> list[Episode]:
 
 
 def settle(known: Sequence[Known], found: Sequence[Episode]) -> Settled:
-    """Bring alerts in line with episodes. An alert that an officer closed stays closed, and its episode stays its."""
+    """Bring records in line with episodes. One that an officer closed stays closed, and its episode stays its."""
     left = sorted(known, key=lambda each: (each.occurred_at, each.id))
     new, changed, same = [], [], []
     for episode in found:

@@ -1,7 +1,7 @@
 # Every target sets up what it needs; a repeated run finds the stamp and starts at once.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-slow check bench peers lock clean
+.PHONY: help setup demo up test test-slow check bench fuzz peers lock clean
 
 BIN := .venv/bin
 # Most tests wait for processes of their own: one test process more than cores keeps the cores busy.
@@ -15,6 +15,7 @@ help:
 	@echo "make test [ARGS=...]   all tests but the slow ones; make test-slow for those"
 	@echo "make check             lint, types, import rules"
 	@echo "make bench NAME=...    one performance claim with its reference"
+	@echo "make fuzz NAME=... [SECONDS=1800]   one decoder of the meters' protocol, with coverage"
 	@echo "make setup | peers | lock | clean"
 
 setup: $(READY)
@@ -46,6 +47,10 @@ check: $(READY)
 bench: $(READY)
 	@test -n "$(NAME)" || { echo "Say which: make bench NAME=session" >&2; exit 2; }
 	@$(BIN)/python -m bench.$(NAME) $(ARGS)
+
+fuzz: $(READY)
+	@test -n "$(NAME)" || { echo "Say which: make fuzz NAME=axdr" >&2; exit 2; }
+	@$(BIN)/python tools/fuzz.py $(NAME) $(or $(SECONDS),1800)
 
 # Independent implementations of the meters' protocol, each in an environment of its own, for tests and benches only.
 peers: $(READY)

@@ -23,6 +23,7 @@ from bahal.entry.verbs import (
     meter,
     outside,
     probe,
+    reads,
     report,
     running,
     story,
@@ -41,7 +42,7 @@ class UsageWrong(Refusal):
 
 
 app = typer.Typer(name="bahal", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-for room in (running, story, outside, probe, meter, drive, counter, arrears, cash, bill, tariff, lake, report):
+for room in (running, story, outside, probe, meter, drive, counter, arrears, cash, bill, tariff, reads, lake, report):
     room.add_to(app)
 
 

@@ -3,6 +3,30 @@
 from bahal.shared.errors import Refusal
 
 
+class MeterNotRead(Refusal):
+    """The head-end knows no such meter."""
+
+    code = "meter_not_read"
+    hi = "मीटर {meter} हेड-एंड में दर्ज नहीं है।"
+    en = "The head-end knows no meter {meter}."
+
+
+class NobodyToRead(Refusal):
+    """There is no meter in what was asked for."""
+
+    code = "nobody_to_read"
+    hi = "पढ़ने को कोई मीटर नहीं: {what}।"
+    en = "There is no meter to read: {what}."
+
+
+class ScheduleOfOne(Refusal):
+    """A schedule is made by one person and accepted by another."""
+
+    code = "schedule_of_one"
+    hi = "पठन-कार्यक्रम {made_by} ने बनाया है: स्वीकृति किसी और की चाहिए।"
+    en = "{made_by} made this schedule: somebody else has to accept it."
+
+
 class RegisterMalformed(Refusal):
     """A register is named by six numbers of OBIS."""
 

@@ -255,6 +255,11 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{meters} मीटरों का पठन माँगा गया, रजिस्टर {register}।",
         "Reads of {meters} meters asked for, register {register}.",
     ),
+    "readings.scheduled": (
+        "पठन-कार्यक्रम {kind}, कार्यालय {office}, मेक {make}, हर {minutes} मिनट, {effective_from} से; बनाया {made_by} ने।",
+        "Reading schedule {kind}, office {office}, make {make}, every {minutes} minutes from {effective_from}; made by "
+        "{made_by}.",
+    ),
 }
 
 

@@ -18,7 +18,8 @@ from tests.interlock.world import World, until
 
 YESTERDAY = date(2025, 11, 23)
 FAST: dict[str, Any] = {
-    "collect_s": 5.0, "collect_lease_s": 6.0, "plan_s": 3600.0, "lake_every_s": 0.2, "intake_linger_s": 0.05,
+    "collect_s": 5.0, "collect_lease_s": 6.0, "plan_s": 3600.0, "lake_every_s": 0.2, "lane_s": 1.0,
+    "intake_linger_s": 0.05,
 }  # fmt: skip
 """Limits that let a test see them pass, and no schedule."""
 LOAD_AND_DAILY = Wanted.LOAD | Wanted.DAILY

@@ -37,7 +37,8 @@ class HeadendConfig:
     A call that collects has `collect_s` in all, of a lease of `collect_lease_s`, which also holds its wait for room and
     for being written. Schedules are looked at every `plan_s`. `lake` is the address of the interval tables, None for a
     head-end that only reads on demand; `raw` the folder for what meters said, kept for `raw_days`. Intervals stay in
-    PostgreSQL for `hot_days`; a batch waits `lake_every_s` for company on its way to the lake, `lake_rows` go at once.
+    PostgreSQL for `hot_days`; a batch waits `lake_every_s` for company on its way to the lake, `lake_rows` go at once;
+    a process that has shown no life for `lane_s` is followed in what it left open.
     """
 
     dsn: str
@@ -74,6 +75,7 @@ class HeadendConfig:
     hot_days: int = 35
     lake_every_s: float = 20.0
     lake_rows: int = 20_000
+    lane_s: float = 60.0
     intake_most: int = 500
     intake_linger_s: float = 0.5
     system_title: bytes = b"BHL\x00\x00\x00\x00\x20"

@@ -24,13 +24,13 @@ from bahal.headend.metrics import IngestMetrics
 from bahal.lake.layout import INTERVAL, Lake, LakeThere, LakeUnknown, make_lake, open_lake
 from bahal.shared.crash import crash_point
 
-LEASE_S: Final = 60.0
 KEEP_ROWS: Final = 200_000
 """Rows kept in memory while the lake is away; beyond that they are read from PostgreSQL again."""
 _PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 60.0
 
 _TAKE: Final = "SELECT lane, token FROM ingest_take(%s, %s)"
+_ADOPT: Final = "SELECT lane, token FROM ingest_adopt(%s, %s)"
 _KEEP: Final = "SELECT ingest_keep(%s, %s, %s)"
 _WAITING: Final = "SELECT * FROM ingest_waiting(%s)"
 _DONE: Final = "SELECT ingest_done(%s, %s)"
@@ -60,9 +60,20 @@ class Lane:
     """One process's lane and the batches that wait in it."""
 
     def __init__(
-        self, *, database: Database, worker: str, uri: str, every_s: float, most_rows: int, metrics: IngestMetrics
+        self,
+        *,
+        database: Database,
+        worker: str,
+        uri: str,
+        every_s: float,
+        most_rows: int,
+        lease_s: float,
+        metrics: IngestMetrics,
     ) -> None:
-        """:param every_s: how long a batch waits for company on its way to the lake; `most_rows` go at once."""
+        """:param every_s: how long a batch waits for company on its way to the lake; `most_rows` go at once.
+        :param lease_s: how long a lane is kept without a sign of life.
+        """
+        self._lease_s = lease_s
         self._database = database
         self._worker = worker
         self._uri = uri
@@ -90,7 +101,7 @@ class Lane:
         """
         async with self._taking:
             if self._held is None:
-                ((lane, token),) = await self._database.rows(_TAKE, (self._worker, LEASE_S))
+                ((lane, token),) = await self._database.rows(_TAKE, (self._worker, self._lease_s))
                 # What its holder before left open is read from PostgreSQL.
                 rows = await self._database.rows(_WAITING, (lane,))
                 self._waiting = {batch: None for (batch,) in rows}
@@ -119,18 +130,19 @@ class Lane:
         pause = _PAUSE_S
         while True:
             try:
-                async with asyncio.timeout(min(self._every_s, LEASE_S / 4)):
+                async with asyncio.timeout(min(self._every_s, self._lease_s / 4)):
                     await self._enough.wait()
             except TimeoutError:
                 pass
             self._enough.clear()
             try:
                 held = await self.held()
-                ((kept,),) = await self._database.rows(_KEEP, (held.lane, held.token, LEASE_S))
+                ((kept,),) = await self._database.rows(_KEEP, (held.lane, held.token, self._lease_s))
                 if not kept:
                     self.lost(held)
                     continue
                 await self.flush()
+                await self.adopt()
                 pause = _PAUSE_S
             except (*FAILURES, DeltaError, LakeUnknown) as error:
                 # The rows are safe in PostgreSQL: the lake is late, and nothing else.
@@ -140,35 +152,51 @@ class Lane:
                 pause = min(_LONGEST_PAUSE_S, pause * 2)
 
     async def flush(self) -> int:
-        """Write all that waits; how many rows.
+        """Write all that waits in the lane; how many rows.
 
         :raises psycopg.Error: the database failed.
         :raises DeltaError: the lake cannot be written; what was begun is finished or found done next time.
         """
         async with self._flushing:
-            held = await self.held()
-            if not self._waiting:
-                return 0
-            lake = await asyncio.to_thread(self._open)
-            mark = await asyncio.to_thread(lake.written, "interval", writer=held.writer)
-            upto = max(self._waiting)
-            if mark >= min(self._waiting):
-                await self._done(held, min(mark, upto))
-            if not self._waiting:
-                return 0
-            absent = [batch for batch, rows in self._waiting.items() if rows is None]
-            again = await self._from_postgres(absent) if absent else []
-            ready = [_with_batch(rows, batch) for batch, rows in self._waiting.items() if rows is not None and
-                     batch <= upto]  # fmt: skip
-            rows = pa.concat_tables([*ready, *again]) if ready or again else None
-            count = 0 if rows is None else rows.num_rows
-            if rows is not None and count:
-                bucketed = await asyncio.to_thread(_bucketed, rows, lake)
-                await asyncio.to_thread(lake.append, "interval", bucketed, writer=held.writer, batch=upto)
-                crash_point("ingest.lake_committed")
-                self._metrics.rows.inc(count)
-            await self._done(held, upto)
-            return count
+            return await self._write(await self.held(), self._waiting)
+
+    async def adopt(self) -> int:
+        """Finish the batches of lanes whose holders are gone; how many rows.
+
+        :raises psycopg.Error: the database failed.
+        :raises DeltaError: the lake cannot be written.
+        """
+        count = 0
+        for lane, token in await self._database.rows(_ADOPT, (self._worker, self._lease_s)):
+            rows = await self._database.rows(_WAITING, (lane,))
+            self._log.warning("lane_adopted", lane=lane, open_batches=len(rows))
+            count += await self._write(Held(lane, token), {batch: None for (batch,) in rows})
+            await self._database.rows(_KEEP, (lane, token, 0.0))
+        return count
+
+    async def _write(self, held: Held, waiting: dict[int, pa.Table | None]) -> int:
+        """Write open batches in one commit under the highest id, those that are there already left out."""
+        if not waiting:
+            return 0
+        lake = await asyncio.to_thread(self._open)
+        mark = await asyncio.to_thread(lake.written, "interval", writer=held.writer)
+        upto = max(waiting)
+        if mark >= min(waiting):
+            await self._done(held, waiting, min(mark, upto))
+        absent = [batch for batch, rows in waiting.items() if rows is None and batch <= upto]
+        parts = [_with_batch(rows, batch) for batch, rows in waiting.items() if rows is not None and batch <= upto]
+        if absent:
+            parts += await self._from_postgres(absent)
+        count = 0
+        if parts:
+            rows = await asyncio.to_thread(_bucketed, pa.concat_tables(parts), lake)
+            count = rows.num_rows
+            await asyncio.to_thread(lake.append, "interval", rows, writer=held.writer, batch=upto)
+            crash_point("ingest.lake_committed")
+            self._metrics.rows.inc(count)
+        if waiting:
+            await self._done(held, waiting, upto)
+        return count
 
     async def close(self) -> None:
         """Write what waits and give the lane back for the next process; failures leave both to him."""
@@ -179,10 +207,10 @@ class Lane:
         except (*FAILURES, DeltaError, LakeUnknown) as error:
             self._log.warning("lane_left_open", error=type(error).__name__, batches=self.waiting)
 
-    async def _done(self, held: Held, upto: int) -> None:
+    async def _done(self, held: Held, waiting: dict[int, pa.Table | None], upto: int) -> None:
         await self._database.rows(_DONE, (held.lane, upto))
-        for batch in [each for each in self._waiting if each <= upto]:
-            rows = self._waiting.pop(batch)
+        for batch in [each for each in waiting if each <= upto]:
+            rows = waiting.pop(batch)
             self._rows -= 0 if rows is None else rows.num_rows
             self._metrics.batches.inc()
 

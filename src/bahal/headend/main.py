@@ -172,7 +172,7 @@ def _intake(
         return None, layouts, metrics, None
     lane = Lane(
         database=database, worker=worker, uri=config.lake, every_s=config.lake_every_s, most_rows=config.lake_rows,
-        metrics=metrics,
+        lease_s=config.lane_s, metrics=metrics,
     )  # fmt: skip
     intake = Intake(
         database=database, worker=worker, lane=lane, layouts=layouts, metrics=metrics, raw=config.raw,

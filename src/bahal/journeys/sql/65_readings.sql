@@ -241,6 +241,18 @@ BEGIN
 END
 $$;
 
+-- Takes a lane whose holder is gone and has left batches open: whoever lives finishes them.
+CREATE FUNCTION ingest_adopt(p_worker text, p_s double precision) RETURNS TABLE (lane integer, token bigint)
+LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
+    UPDATE ingest_lane l SET holder = p_worker, token = l.token + 1,
+        until = clock_timestamp() + make_interval(secs => p_s)
+    WHERE l.lane = (
+        SELECT f.lane FROM ingest_lane f WHERE f.until < clock_timestamp()
+          AND EXISTS (SELECT FROM ingest_batch b WHERE b.lane = f.lane AND b.done_at IS NULL)
+        ORDER BY f.lane LIMIT 1 FOR UPDATE SKIP LOCKED)
+    RETURNING l.lane, l.token
+$$;
+
 -- Keeps a lane, or gives it back with 0 seconds; false if it has passed on.
 CREATE FUNCTION ingest_keep(p_lane integer, p_token bigint, p_s double precision) RETURNS boolean
 LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$

@@ -76,7 +76,7 @@ GRANT EXECUTE ON FUNCTION address_forget TO headend, interlock;
 GRANT INSERT ON readings_load, readings_register, readings_event, readings_shown, readings_poison TO headend;
 GRANT SELECT ON readings_load TO headend;
 GRANT SELECT, INSERT, UPDATE ON headend_layout TO headend;
-GRANT EXECUTE ON FUNCTION headend_collect, headend_collected, headend_push_new, ingest_take, ingest_keep, ingest_open,
+GRANT EXECUTE ON FUNCTION headend_collect, headend_collected, headend_push_new, ingest_take, ingest_adopt, ingest_keep, ingest_open,
     ingest_waiting, ingest_done, readings_partitions, readings_retire, readings_plan, readings_count_delivery TO headend;
 GRANT INSERT ON readings_schedule TO app;
 GRANT UPDATE (effective_to) ON readings_schedule TO app;

@@ -26,6 +26,7 @@ from bahal.entry.verbs import (
     reads,
     report,
     running,
+    signals,
     story,
     tariff,
 )
@@ -42,7 +43,23 @@ class UsageWrong(Refusal):
 
 
 app = typer.Typer(name="bahal", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-for room in (running, story, outside, probe, meter, drive, counter, arrears, cash, bill, tariff, reads, lake, report):
+for room in (
+    running,
+    story,
+    outside,
+    probe,
+    meter,
+    drive,
+    counter,
+    arrears,
+    cash,
+    bill,
+    tariff,
+    reads,
+    lake,
+    report,
+    signals,
+):
     room.add_to(app)
 
 

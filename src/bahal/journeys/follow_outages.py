@@ -90,7 +90,7 @@ def _hear(*, at: datetime) -> int:
     waiting = unanswered()
     if not waiting:
         return 0
-    reasons = dict(
+    reasons: dict[int, str] = dict(
         many(
             "SELECT id, reason FROM readings_request WHERE id = ANY(%s::bigint[]) AND done_at IS NOT NULL",
             [each.request for each in waiting],

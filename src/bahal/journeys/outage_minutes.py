@@ -44,12 +44,12 @@ def outage_minutes(
     found = []
     sizes: dict[int, int] = {}
     names: dict[int, str] = {}
-    for feeder, transformer, (feeder_name, code, connections) in places:
+    for feeder, place, (feeder_name, code, connections) in places:
         sizes[feeder] = sizes.get(feeder, 0) + connections
         names[feeder] = feeder_name
-        if transformers and transformer is not None:
-            of_transformer = counted(by_transformer.get(transformer, ()), connections)
-            found.append(PlaceMinutes(feeder, transformer, code, of_transformer))
+        if transformers and place is not None:
+            of_transformer = counted(by_transformer.get(place, ()), connections)
+            found.append(PlaceMinutes(feeder, place, code, of_transformer))
     for feeder, size in sizes.items():
         found.append(PlaceMinutes(feeder, None, names[feeder], counted(by_feeder.get(feeder, ()), size)))
     return sorted(found, key=lambda each: (-each.figures.saidi_min, each.feeder, each.transformer or 0))

@@ -71,3 +71,60 @@ def names_of(*, feeders: Iterable[int], transformers: Iterable[int]) -> Mapping[
         list(transformers),
     )
     return {(row[0], row[1]): row[2] for row in rows}
+
+
+class Loss(NamedTuple):
+    """The balance of a place on a day, as `models.Loss` has it."""
+
+    scope: str
+    place: int
+    day: date
+    in_wh: int
+    out_wh: int
+    lost_wh: int
+    confidence_permille: int
+    meters: int
+    unknown: int
+    hours_in: list[int]
+    hours_out: list[int]
+    hours_sure: list[int]
+
+
+_LOSS = ", ".join(Loss._fields)
+
+
+def losses(*, day: date, scope: str, sure_permille: int, limit: int = 20) -> list[Loss]:
+    """The balances of a day of which enough is known, the most energy lost first."""
+    rows = many(
+        f"SELECT {_LOSS} FROM network_loss WHERE day = %s AND scope = %s AND confidence_permille >= %s AND in_wh > 0"  # noqa: S608
+        " ORDER BY lost_wh DESC, place LIMIT %s",
+        day,
+        scope,
+        sure_permille,
+        limit,
+    )
+    return [Loss(*row) for row in rows]
+
+
+def unsure(*, day: date, scope: str, sure_permille: int) -> int:
+    """Of how many places too little is known to say what they lose."""
+    return int(
+        value(
+            "SELECT count(*) FROM network_loss WHERE day = %s AND scope = %s AND confidence_permille < %s",
+            day,
+            scope,
+            sure_permille,
+        )
+    )
+
+
+def loss_history(*, scope: str, place: int, since: date, until: date) -> list[Loss]:
+    """The balances of one place, day by day."""
+    rows = many(
+        f"SELECT {_LOSS} FROM network_loss WHERE scope = %s AND place = %s AND day >= %s AND day < %s ORDER BY day",  # noqa: S608
+        scope,
+        place,
+        since,
+        until,
+    )
+    return [Loss(*row) for row in rows]

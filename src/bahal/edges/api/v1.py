@@ -8,6 +8,7 @@ from ninja import Field, Header, NinjaAPI, Schema, Status
 from ninja.errors import HttpError, ValidationError
 
 from bahal.edges.answers import DatabaseAway, refused
+from bahal.edges.api.consumers import router as consumers
 from bahal.edges.clock import clock
 from bahal.edges.entrance import admit
 from bahal.journeys import show_order as journey_show_order
@@ -15,6 +16,7 @@ from bahal.journeys import take_payment as journey_take_payment
 from bahal.shared.errors import Refusal
 
 api = NinjaAPI(title="Bahal", version="1", docs_url=None, openapi_url="/openapi.json", urls_namespace="api-v1")
+api.add_router("/consumers", consumers)
 
 
 class BodyMalformed(Refusal):

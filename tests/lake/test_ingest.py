@@ -260,7 +260,7 @@ def test_the_lake_that_is_away_is_late_and_nothing_else(database: Database, tmp_
     load = layout(Wanted.LOAD)
 
     async def scenario() -> None:
-        async with intaken(database, tmp_path / "lake") as taking:
+        async with intake(database, tmp_path / "lake") as taking:
             taking.came.put(came("M", (load, load_buffer(DAY, [3] * 48))))
             await taking.came.settled()
             # What stood in memory is gone with the process; PostgreSQL has it.

@@ -1,7 +1,7 @@
 # Every target sets up what it needs; a repeated run finds the stamp and starts at once.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-slow check bench fuzz peers lock clean
+.PHONY: help setup demo up test test-slow check bench fuzz interop peers lock clean
 
 BIN := .venv/bin
 # Most tests wait for processes of their own: one test process more than cores keeps the cores busy.
@@ -16,6 +16,7 @@ help:
 	@echo "make check             lint, types, import rules"
 	@echo "make bench NAME=...    one performance claim with its reference"
 	@echo "make fuzz NAME=... [SECONDS=1800]   one decoder of the meters' protocol, with coverage"
+	@echo "make interop           who understands whom: our client and meters with those that others wrote"
 	@echo "make setup | peers | lock | clean"
 
 setup: $(READY)
@@ -51,6 +52,9 @@ bench: $(READY)
 fuzz: $(READY)
 	@test -n "$(NAME)" || { echo "Say which: make fuzz NAME=axdr" >&2; exit 2; }
 	@$(BIN)/python tools/fuzz.py $(NAME) $(or $(SECONDS),1800)
+
+interop: peers
+	@$(BIN)/python -m interop $(ARGS)
 
 # Independent implementations of the meters' protocol, each in an environment of its own, for tests and benches only.
 peers: $(READY)

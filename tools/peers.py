@@ -3,7 +3,8 @@
 Each stands in an environment of its own under `BAHAL_PEERS` (default `var/peers`) and runs as a process of its own:
 none is a dependency, none is imported by Bahal or by its tests, and those under GPL-2.0-only and under other licences
 never meet in one process (docs/decisions/0004-peers.md). They come by name and exact version, with exactly what they
-need. What stands already is not touched; two that run at once wait for each other.
+need. What stands already is not touched; two that run at once wait for each other. The licences are those that the
+packages themselves carry.
 """
 
 import fcntl
@@ -33,6 +34,13 @@ PEERS = {
     "dlms-cosem": ("dlms-cosem==21.3.2", *_UNDER_DLMS_COSEM),  # MIT, the last: client and meter of the tests
     "dlms-cosem-25": ("dlms-cosem==25.1.0", *_UNDER_DLMS_COSEM, "structlog==26.1.0"),  # BUSL-1.1: measured against
     "gurux-dlms": ("gurux-dlms==1.0.203",),  # GPL-2.0-only: client and meter of the tests, measured against
+    "pydlms-client": (  # GPL-3.0-only: client and simulator of the matrix
+        "pydlms-client==0.1.0",
+        "cffi==2.1.1",
+        "construct==2.10.70",
+        "cryptography==50.0.2",
+        "pycparser==3.12",
+    ),
 }
 
 

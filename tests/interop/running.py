@@ -4,40 +4,21 @@ import json
 import socket
 import subprocess
 import sys
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from interop.peer import SCRIPTS
 
 from bahal.dlms.association.client import ClientAssociation
 from bahal.dlms.association.events import Event
 from tests.plugin.machine import PEERS
 
-SCRIPTS = Path(__file__).parent / "peers"
 DEADLINE_S = 60.0
 
 
 def command(environment: str, script: str) -> list[str]:
     """How a peer's script is run: isolated from our modules, paths and settings."""
-    return [str(PEERS / environment / "bin" / "python"), "-I", str(SCRIPTS / script)]
-
-
-def ask(environment: str, script: str, **asked: Any) -> "subprocess.CompletedProcess[str]":
-    """Run a peer's client to its end with these settings."""
-    return subprocess.run(
-        command(environment, script),
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
-
-
-def told(finished: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
-    """What a client that ended well has read."""
-    assert finished.returncode == 0, finished.stderr
-    answer: dict[str, Any] = json.loads(finished.stdout)
-    return answer
+    return [str(PEERS / environment / "bin" / "python"), "-I", str(SCRIPTS / environment / script)]
 
 
 class PeerMeter:

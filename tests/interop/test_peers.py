@@ -1,14 +1,7 @@
-"""Two ends that share no line of code: independent clients on our fleet, and our client on an independent meter.
-
-What moved is asked of both sides: of who commanded, and of the meter's own log.
-"""
+"""Our client on meters put together from the codecs of two peers; what moved is asked of both sides."""
 
 import importlib.util
-import ipaddress
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
@@ -18,123 +11,22 @@ from bahal.dlms.association.events import ActionDone, Got, Opened, Refused, Rele
 from bahal.dlms.association.states import State
 from bahal.dlms.errors import BadTag
 from bahal.dlms.objects.model import obis
-from bahal.dlms.quirks import Quirks, quirks_of
+from bahal.dlms.quirks import Quirks
 from bahal.dlms.security import Cipher
-from bahal.fleet.roster import RosterRow
-from tests.fleet.household import roster
-from tests.fleet.running import Caller, Fleet
-from tests.interop.running import HungUp, Line, PeerMeter, ask, told
+from tests.interop.running import HungUp, Line, PeerMeter
 
 needs_peers = pytest.mark.needs("peers")
 
-PEER_TITLE = "5045455200000001"
 OUR_TITLE = b"BHL\x00\x00\x00\x00\x01"
 METER_TITLE = "4755580000000001"
 FIRST_COUNTER = 5
-CLOCK_TOLERANCE_S = 120
-COSEM = ("dlms-cosem", "cosem_client.py")
-GURUX = ("gurux-dlms", "gurux_client.py")
 
 
 def test_no_peer_in_our_own_environment() -> None:
     """Neither the product nor its tests can import a peer."""
     assert importlib.util.find_spec("dlms_cosem") is None
     assert importlib.util.find_spec("gurux_dlms") is None
-
-
-# --- their clients, our meters ---------------------------------------------------------------------------------------
-
-
-class Circle(NamedTuple):
-    """A fleet that runs, and its roster."""
-
-    fleet: Fleet
-    rows: list[RosterRow]
-
-    def row(self, make: str, number: int = 0) -> RosterRow:
-        """A meter of a make."""
-        return [row for row in self.rows if row.make == make][number]
-
-    def movements(self, meter: str) -> list[dict[str, Any]]:
-        """What the fleet's log says of one meter's relay."""
-        return [moved for moved in self.fleet.movements() if moved["meter"] == meter]
-
-
-@pytest.fixture(scope="module")
-def circle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Circle]:
-    folder: Path = tmp_path_factory.mktemp("interop")
-    rows = roster(folder, count=40)
-    with Fleet(folder) as fleet:
-        yield Circle(fleet, rows)
-
-
-def settings(circle: Circle, row: RosterRow) -> dict[str, Any]:
-    """What a peer's client is told of one meter."""
-    quirks = quirks_of(row.make)
-    return {
-        "host": str(ipaddress.IPv4Address(row.host)),
-        "port": circle.fleet.port,
-        "title": PEER_TITLE,
-        "encryption_key": row.us_ek.hex(),
-        "authentication_key": row.us_ak.hex(),
-        "secret": row.us_hls.hex(),
-        "reading_key": row.mr_ek.hex(),
-        "password": row.mr_lls.hex(),
-        "counter": FIRST_COUNTER,
-        "mechanism": quirks.hls_mechanism,
-        "general": quirks.general_ciphering,
-        "challenge": quirks.challenge_length,
-    }
-
-
-def own_reading(circle: Circle, row: RosterRow, *, counter: int) -> int:
-    """The energy register in Wh by our own reading client."""
-    with Caller(circle.fleet, row, 32, counter=counter) as caller:
-        energy = caller.open().get("energy_import")
-    assert isinstance(energy, int)
-    return energy
-
-
-@needs_peers
-@pytest.mark.parametrize(
-    ("peer", "make", "number"),
-    [(COSEM, "arpa", 0), (GURUX, "arpa", 1), (GURUX, "kharun", 0), (GURUX, "shivnath", 0)],
-    ids=["dlms-cosem-hls5-general-glo", "gurux-hls5-glo", "gurux-hls5-general-glo-short-challenge", "gurux-hls2-glo"],
-)
-def test_an_independent_client_reads_and_moves_our_meter(
-    circle: Circle, peer: tuple[str, str], make: str, number: int
-) -> None:
-    """Public, reading and setting associations by another's hand: values as we read them, the relay off and on."""
-    row = circle.row(make, number)
-    before = own_reading(circle, row, counter=1)
-
-    found = told(ask(*peer, **settings(circle, row)))
-
-    after = own_reading(circle, row, counter=10_000)
-    assert found["serial"] == row.meter
-    assert found["counter"] <= FIRST_COUNTER
-    assert found["meter_title"] == row.system_title.hex()
-    assert before <= found["energy_wh"] <= after
-    assert before <= found.get("read_wh", before) <= after
-    assert found["scaler_unit"] == [0, 30]
-    shown = clock.decode(bytes.fromhex(found["clock"])[:12], zone=india.IST)
-    assert abs((shown - datetime.now(UTC)).total_seconds()) < CLOCK_TOLERANCE_S
-    assert found["relay"] == [True, False, True]
-
-    off, on = circle.movements(row.meter)
-    assert (off["relay"], off["cause"], off["sap"]) == ("off", "remote_disconnect", 48)
-    assert (on["relay"], on["cause"], on["sap"]) == ("on", "remote_reconnect", 48)
-    assert FIRST_COUNTER < off["counter"] < on["counter"] < found["next_counter"]
-
-
-@needs_peers
-@pytest.mark.parametrize("peer", [COSEM, GURUX], ids=["dlms-cosem", "gurux"])
-def test_an_independent_client_without_the_key_moves_nothing(circle: Circle, peer: tuple[str, str]) -> None:
-    """The same client with another encryption key ends with an error, and the relay stays."""
-    row = circle.row("arpa", 2)
-    finished = ask(*peer, **settings(circle, row) | {"encryption_key": bytes(16).hex()})
-    assert finished.returncode != 0
-    assert circle.movements(row.meter) == []
+    assert importlib.util.find_spec("pydlms") is None
 
 
 # --- our client, their meter -----------------------------------------------------------------------------------------
@@ -151,8 +43,8 @@ ENERGY_WH = 1_234_567
 SERIAL_NUMBER = "PEER0001"
 SERIAL, ENERGY, RELAY = obis("0.0.96.1.0.255"), india.ENERGY_IMPORT_LN, india.RELAY_LN
 DISCONNECT, RECONNECT = 1, 2
-GURUX_METER = ("gurux-dlms", "gurux_meter.py")
-COSEM_METER = ("dlms-cosem", "cosem_meter.py")
+GURUX_METER = ("gurux-dlms", "meter.py")
+COSEM_METER = ("dlms-cosem", "meter.py")
 INTEGER_ZERO = b"\x0f\x00"
 
 

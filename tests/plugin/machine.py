@@ -35,7 +35,7 @@ def _spin() -> bool:
 
 
 def _peers() -> bool:
-    return all((PEERS / name / ".ready").exists() for name in ("dlms-cosem", "gurux-dlms"))
+    return all((PEERS / name / ".ready").exists() for name in ("dlms-cosem", "gurux-dlms", "pydlms-client"))
 
 
 NEEDS: Mapping[str, Need] = {

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A second independent meter, made of dlms-cosem 21.3.2 (MIT). Runs in an environment and a process of its own.
 
 That package is a client, but most of its APDUs, its BER and its ciphering work both ways. Every byte of the association

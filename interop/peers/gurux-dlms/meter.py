@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 """An independent meter made of gurux-dlms (GPL-2.0-only). Runs in an environment and a process of its own.
 
 AARQ parser, ciphering, GMAC, responses and A-XDR are the library's. The library's server class cannot be used in this

@@ -20,6 +20,7 @@ needs_peers = pytest.mark.needs("peers")
 OUR_TITLE = b"BHL\x00\x00\x00\x00\x01"
 METER_TITLE = "4755580000000001"
 FIRST_COUNTER = 5
+CLOCK_TOLERANCE_S = 120
 
 
 def test_no_peer_in_our_own_environment() -> None:

@@ -113,7 +113,14 @@ def test_without_its_file_the_door_is_shut(database: Database) -> None:
 
 def test_the_interface_describes_itself(database: Database) -> None:
     described = Client().get("/api/v1/openapi.json").json()
-    assert set(described["paths"]) == {"/api/v1/payments", "/api/v1/orders/{order}"}
+    assert set(described["paths"]) == {
+        "/api/v1/payments",
+        "/api/v1/orders/{order}",
+        "/api/v1/consumers/{consumer}/day",
+        "/api/v1/bbps/fetch",
+        "/api/v1/bbps/pay",
+        "/api/v1/bbps/status/{txn}",
+    }
 
 
 def test_health_is_the_databases(database: Database) -> None:

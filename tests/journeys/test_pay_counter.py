@@ -168,13 +168,19 @@ def test_a_shortage_is_explained_and_posted(database: Database) -> None:
     first = town.found(connections=1, reminded=False).connections[0]
     open_counter(count="0")
     take(first, 1_000_00)
+    close = (
+        "UPDATE payments_day SET closed_at = now(), expected_paise = 100000, counted_paise = 50000,"
+        " denominations = '{}', reason = ''"
+    )
+    with database.connect("app") as app, pytest.raises(psycopg.errors.CheckViolation):
+        app.execute(close)
     sheet = keep_counter.close_day(
         counter="BSP1", cashier="cashier", count="500x1", reason="a note is missing", **TIMES
     )
     assert sheet.variance_paise == -500_00
     assert (account("cash"), account("suspense")) == (500_00, 500_00)
-    with database.connect("app") as app, pytest.raises(psycopg.errors.CheckViolation):
-        app.execute("UPDATE payments_day SET reason = ''")
+    with database.connect("app") as app, pytest.raises(psycopg.DatabaseError, match="is closed"):
+        app.execute("UPDATE payments_day SET reason = 'none was missing'")
 
 
 @pytest.mark.parametrize("count", ["500", "3x1", "500x1,500x2", "500x-1", "x", "500x1;100x1", "500x9999999", "-500x1"])

@@ -1,12 +1,16 @@
 """What outside services tell us by themselves: signed, recent, and safe to hear twice."""
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views.decorators.http import require_POST
 
 from bahal.domains.notices.operations import Report
 from bahal.edges.answers import refused
 from bahal.edges.clock import clock
+from bahal.gateways.bank.webhooks import EVENT_HEADER, LONGEST_BODY, WebhookMalformed, read_event
+from bahal.gateways.bank.webhooks import SIGNATURE_HEADER as GATEWAY_SIGNATURE
 from bahal.gateways.sms.reports import SIGNATURE_HEADER, TIME_HEADER, read_reports
+from bahal.journeys.hear_gateway import hear
 from bahal.journeys.take_delivery_reports import take_delivery_reports
 from bahal.shared.errors import Refusal
 from bahal.shared.home import Home
@@ -32,3 +36,26 @@ def sms_reports(request: HttpRequest) -> HttpResponse:
         if each.reference.isascii() and each.reference.isdigit() and len(each.reference) <= 18
     ]
     return JsonResponse({"taken": take_delivery_reports(ours)})
+
+
+@require_POST
+def bank(request: HttpRequest) -> HttpResponse:
+    """The payment gateway's events: kept and answered at once; the worker asks about the payment and books it."""
+    now = clock().wall()
+    try:
+        if len(request.body) > LONGEST_BODY:
+            raise WebhookMalformed(why="too long")
+        event = read_event(
+            secret=(Home.of().secret("bank") or {}).get("webhook_secret", ""),
+            signature=request.headers.get(GATEWAY_SIGNATURE, ""),
+            event=request.headers.get(EVENT_HEADER, ""),
+            body=request.body,
+            now=now,
+        )
+    except Refusal as refusal:
+        return refused(refusal)
+    except (RequestDataTooBig, UnreadablePostError):
+        return refused(WebhookMalformed(why="too long"))
+    if event is None:
+        return JsonResponse({"heard": False})
+    return JsonResponse({"heard": hear(event, body=request.body.decode(errors="replace"), at=now)})

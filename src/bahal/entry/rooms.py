@@ -56,11 +56,11 @@ def worker(metrics: str) -> None:
     room.run(metrics_port=int(metrics))
 
 
-def bank(port: str) -> None:
-    """The bank's stand-in."""
+def bank(port: str, callback: str = "") -> None:
+    """The bank's stand-in, with the payment gateway whose webhooks go to `callback`."""
     from bahal.entry.verbs.outside import bank as stand_in
 
-    stand_in(port=int(port))
+    stand_in(port=int(port), callback=callback)
 
 
 def sms(port: str, callback: str) -> None:

@@ -16,9 +16,7 @@ from psycopg import sql
 from bahal.foundation.rows import run
 from bahal.foundation.transactions import transaction_required
 
-Channel = Literal[
-    "bahal_orders", "bahal_results", "bahal_messages", "bahal_events", "bahal_reads", "bahal_wakeups"
-]
+Channel = Literal["bahal_orders", "bahal_results", "bahal_messages", "bahal_events", "bahal_reads", "bahal_wakeups"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
 

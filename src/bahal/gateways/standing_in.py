@@ -14,6 +14,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from bahal.shared.clock import Clock
 
@@ -21,6 +22,7 @@ LARGEST_BODY = 4 * 1024 * 1024
 IDLE_S = 60
 
 Handle = Callable[[Any], tuple[HTTPStatus, Any]]
+Ask = Callable[[str, Mapping[str, str]], tuple[HTTPStatus, Any]]
 
 
 class Log:
@@ -53,10 +55,19 @@ class Log:
                     continue
 
 
-def serve(*, port: int, posts: Mapping[str, Handle], name: str) -> None:
+def serve(
+    *,
+    port: int,
+    posts: Mapping[str, Handle],
+    name: str,
+    gets: Mapping[str, Ask] | None = None,
+    admit: Callable[[str, str], bool] = lambda _path, _authorization: True,
+) -> None:
     """Answer on 127.0.0.1 until SIGTERM: the given paths by POST with JSON, `/healthz` by GET.
 
-    Announces itself on stdout by one JSON line with its port, once it listens.
+    `gets` are answered by GET under everything that begins with their path, with the path and the query; an answer that
+    is text is CSV. `admit` is asked first, with the path and the Authorization header. Announces itself on stdout by
+    one JSON line with its port, once it listens.
 
     :raises OSError: the port is taken.
     """
@@ -68,10 +79,12 @@ def serve(*, port: int, posts: Mapping[str, Handle], name: str) -> None:
         timeout = IDLE_S
 
         def do_GET(self) -> None:
-            if self.path == "/healthz":
+            asked = urlsplit(self.path)
+            if asked.path == "/healthz":
                 self._answer(HTTPStatus.OK, {"status": "ok", "room": name})
-            else:
-                self._answer(HTTPStatus.NOT_FOUND, {"error": "not_found"})
+                return
+            ask = next((each for path, each in (gets or {}).items() if asked.path.startswith(path)), None)
+            self._handled(asked.path, ask, lambda found: found(asked.path, dict(parse_qsl(asked.query))))
 
         def do_POST(self) -> None:
             length = self.headers.get("Content-Length", "")
@@ -80,20 +93,26 @@ def serve(*, port: int, posts: Mapping[str, Handle], name: str) -> None:
                 self._answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"error": "body_malformed"})
                 return
             body = self.rfile.read(int(length))
-            handle = posts.get(self.path)
-            if handle is None:
+            self._handled(self.path, posts.get(self.path), lambda handle: handle(json.loads(body)))
+
+        def _handled(self, path: str, found: Any, act: Callable[[Any], tuple[HTTPStatus, Any]]) -> None:
+            if not admit(path, self.headers.get("Authorization", "")):
+                self._answer(HTTPStatus.UNAUTHORIZED, {"error": "unauthorized"})
+                return
+            if found is None:
                 self._answer(HTTPStatus.NOT_FOUND, {"error": "not_found"})
                 return
             try:
-                status, answer = handle(json.loads(body))
+                status, answer = act(found)
             except (ValueError, TypeError, KeyError, AttributeError) as wrong:
                 status, answer = HTTPStatus.BAD_REQUEST, {"error": "body_malformed", "why": str(wrong)}
             self._answer(status, answer)
 
         def _answer(self, status: HTTPStatus, answer: Any) -> None:
-            body = json.dumps(answer).encode()
+            plain = isinstance(answer, str)
+            body = (answer if plain else json.dumps(answer)).encode()
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", "text/csv; charset=utf-8" if plain else "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -250,6 +250,7 @@ WORDS: Mapping[str, Section] = {
         "bank": ("बैंक", "bank"),
     },
     "instruments": {
+        "netbanking": ("नेट बैंकिंग", "net banking"),
         "cash": ("नकद", "cash"),
         "cheque": ("चेक", "cheque"),
         "draft": ("ड्राफ्ट", "draft"),

@@ -24,3 +24,8 @@ def contacts(*, connections: Iterable[int]) -> Mapping[int, Contact]:
         list(connections),
     )
     return {row[0]: Contact(*row) for row in rows}
+
+
+def names_of(*, connections: Iterable[int]) -> Mapping[int, str]:
+    """The consumers' names, by number."""
+    return dict(many("SELECT id, name FROM consumers_consumer WHERE id = ANY(%s::bigint[])", list(connections)))

@@ -92,3 +92,13 @@ def lines_of(*, kind: str, reference: str) -> list[tuple[str, int, int | None, i
         kind,
         reference,
     )
+
+
+def acts_of(*, kind: str, references: Iterable[str]) -> set[str]:
+    """Those of the references under which an act of this kind is posted."""
+    rows = many(
+        "SELECT reference FROM ledger_transaction WHERE kind = %s AND reference = ANY(%s::text[])",
+        kind,
+        list(references),
+    )
+    return {row[0] for row in rows}

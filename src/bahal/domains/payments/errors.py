@@ -171,14 +171,6 @@ class ConsumerNumberWrong(Refusal):
     en = "`{given}` is no consumer number: 10 digits are expected, such as 2200000001; {digits} were given."
 
 
-class SettlementMalformed(Refusal):
-    """A settlement file has a header and lines of payment, paise and reference."""
-
-    code = "settlement_malformed"
-    hi = "निपटान फ़ाइल की पंक्ति {line} ठीक नहीं: {why}"
-    en = "Line {line} of the settlement file is malformed: {why}"
-
-
 class SettlementLoaded(Refusal):
     """The same content is loaded once."""
 
@@ -217,3 +209,11 @@ class MayNotDecide(Refusal):
     code = "may_not_decide"
     hi = "{login} ({role}) यह निर्णय नहीं कर सकते।"
     en = "{login} ({role}) may not decide this."
+
+
+class TooManyAttempts(Refusal):
+    """Attempts to pay online are counted by the hour."""
+
+    code = "too_many_attempts"
+    hi = "उपभोक्ता {connection} के लिए एक घंटे में {most} प्रयास हो चुके: थोड़ी देर बाद फिर प्रयास करें।"
+    en = "There were {most} attempts for consumer {connection} within an hour: try again later."

@@ -6,11 +6,11 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 CHANNELS = ("counter", "upi", "bbps", "card", "bank")
-INSTRUMENTS = ("cash", "cheque", "draft", "card", "upi", "bbps", "bank", "suspense")
+INSTRUMENTS = ("cash", "cheque", "draft", "card", "upi", "bbps", "bank", "netbanking", "suspense")
 
 HELD_IN: Mapping[str, str] = {
     "cash": "cash", "cheque": "cheque", "draft": "cheque", "card": "gateway", "upi": "gateway", "bbps": "gateway",
-    "bank": "bank", "suspense": "suspense",
+    "netbanking": "gateway", "bank": "bank", "suspense": "suspense",
 }  # fmt: skip
 """The ledger's account where money lies until the bank has it, by instrument; suspense money has come already."""
 
@@ -129,11 +129,11 @@ class Payment(models.Model):
         app_label = "payments"
         indexes = [
             models.Index(name="payments_of_day", fields=["day"], condition=models.Q(day__isnull=False)),
-            # What the gateway or the bank still has to settle, by the reference in the key.
+            # What came through the gateway and is to be settled by the bank.
             models.Index(
                 name="payments_by_wire",
                 fields=["business_at"],
-                condition=models.Q(instrument__in=["card", "upi", "bbps"]),
+                condition=models.Q(instrument__in=["card", "upi", "netbanking"]),
             ),
         ]
         constraints = [
@@ -287,6 +287,7 @@ class GatewayPayment(models.Model):
     gateway_order = models.TextField()
     paise = models.BigIntegerField()
     status = models.TextField()
+    reference = models.TextField()
     method = models.TextField()
     made_at = models.DateTimeField()
     asked_at = models.DateTimeField()
@@ -294,6 +295,16 @@ class GatewayPayment(models.Model):
     class Meta:
         app_label = "payments"
         indexes = [models.Index(name="gateway_payments_by_time", fields=["made_at"])]
+
+
+class Poll(models.Model):
+    """How far the gateway was asked for its payments."""
+
+    name = models.TextField(primary_key=True)
+    asked_until = models.DateTimeField()
+
+    class Meta:
+        app_label = "payments"
 
 
 class BbpsFetch(models.Model):
@@ -316,8 +327,8 @@ class Settlement(models.Model):
     sha256 = models.TextField(unique=True)
     lines = models.IntegerField()
     paise = models.BigIntegerField()
-    covers_from = models.DateTimeField()
-    covers_to = models.DateTimeField()
+    covers_from = models.DateTimeField(null=True)
+    covers_until = models.DateTimeField(null=True)
     loaded_by = models.TextField()
     loaded_at = models.DateTimeField()
 

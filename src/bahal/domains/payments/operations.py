@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -18,7 +19,11 @@ from bahal.shared.locks import SupplyBusy, refused_a_lock
 LONGEST_KEY = 200
 LARGEST_PAISE = 10**13
 
-AT_A_COUNTER = ("cash", "cheque", "draft", "card")
+_CARRIED: Mapping[str, tuple[str, ...]] = {
+    "counter": ("cash", "cheque", "draft", "card"),
+    "bank": ("bank", "netbanking", "suspense"),
+}
+"""What comes by a channel; by each other one, what it is called."""
 CHEQUE_GOOD_FOR = timedelta(days=92)
 """A cheque is stale three months after its date (Reserve Bank of India, 2012; not checked again)."""
 
@@ -75,8 +80,7 @@ class Asked(NamedTuple):
             raise PaymentMalformed(field="paise", given=str(self.paise))
         if self.channel not in CHANNELS:
             raise PaymentMalformed(field="channel", given=self.channel[:40])
-        wanted = AT_A_COUNTER if self.channel == "counter" else (self.channel, "suspense")
-        if self.instrument not in wanted:
+        if self.instrument not in _CARRIED.get(self.channel, (self.channel,)):
             raise PaymentMalformed(field="instrument", given=self.instrument[:40])
         if (self.cheque is not None) != (self.instrument in ("cheque", "draft")):
             raise ChequeMalformed(field="number", given="")

@@ -4,13 +4,14 @@ from datetime import datetime
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
-from ninja import Field, Header, NinjaAPI, Schema, Status
+from ninja import Field, Header, NinjaAPI, Query, Schema, Status
 from ninja.errors import HttpError, ValidationError
 
 from bahal.edges.answers import DatabaseAway, refused
 from bahal.edges.api.consumers import router as consumers
 from bahal.edges.clock import clock
 from bahal.edges.entrance import admit
+from bahal.journeys import serve_bbps
 from bahal.journeys import show_order as journey_show_order
 from bahal.journeys import take_payment as journey_take_payment
 from bahal.shared.errors import Refusal
@@ -85,6 +86,65 @@ def take_payment(
         business_at=clock().now(),
     )
     return Status(201, taken)
+
+
+class BillFetched(Schema):
+    """What BBPS shows the payer; the amount in paise, as BBPS has it."""
+
+    responseCode: str  # BBPS writes it so
+    refId: str
+    billAmount: int
+    customerName: str
+
+
+class BbpsPayment(Schema):
+    """A payment for a bill fetched under `refId`."""
+
+    refId: str = Field(min_length=35, max_length=35)
+    txnReferenceId: str = Field(min_length=1, max_length=35, description="Kept for ever.")
+    amount: int = Field(strict=True, description="Integer paise, exactly as fetched.")
+
+
+class BbpsAnswer(Schema):
+    """What became of a transaction; `approvalRefNumber` is the receipt."""
+
+    responseCode: str
+    txnReferenceId: str
+    approvalRefNumber: str | None
+
+
+@api.get("/bbps/fetch", response=BillFetched)
+def bbps_fetch(
+    request: HttpRequest,
+    refId: str,
+    consumer: int = Query(ge=1, le=9_999_999_999),
+) -> object:
+    """The amount due, kept under `refId`."""
+    _who(request)
+    bill = serve_bbps.fetch(ref=refId, connection=consumer, at=clock().wall())
+    return {
+        "responseCode": "000",
+        "refId": bill.ref,
+        "billAmount": bill.paise,
+        "customerName": bill.name,
+    }
+
+
+@api.post("/bbps/pay", response=BbpsAnswer)
+def bbps_pay(request: HttpRequest, asked: BbpsPayment) -> object:
+    """Book a payment once per `txnReferenceId`; the same again gets the same receipt."""
+    _who(request)
+    taken = serve_bbps.pay(ref=asked.refId, txn=asked.txnReferenceId, paise=asked.amount, business_at=clock().now())
+    return {"responseCode": "000", "txnReferenceId": asked.txnReferenceId, "approvalRefNumber": taken.receipt}
+
+
+@api.get("/bbps/status/{txn}", response=BbpsAnswer)
+def bbps_status(request: HttpRequest, txn: str) -> object:
+    """Whether a transaction was booked: 000 with its receipt, else 200 pending: send it again."""
+    _who(request)
+    receipt = serve_bbps.status(txn=txn)
+    code = "200" if receipt is None else "000"
+    return {"responseCode": code, "txnReferenceId": txn, "approvalRefNumber": receipt}
 
 
 @api.get("/orders/{order}", response=OrderShown)

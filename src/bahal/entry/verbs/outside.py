@@ -96,14 +96,17 @@ def check_faults(faults: str) -> None:
         raise FaultsUnknown(faults=faults, known=", ".join(PROFILES))
 
 
-def bank(port: Annotated[int, typer.Option(help="0 for any free port.")] = 8810) -> None:
-    """Run the bank's stand-in: it takes money and writes logs/bank.jsonl, until SIGTERM."""
+def bank(
+    port: Annotated[int, typer.Option(help="0 for any free port.")] = 8810,
+    callback: Annotated[str, typer.Option(help="Where webhooks go.")] = "http://127.0.0.1:8800/webhooks/bank",
+) -> None:
+    """Run the bank's stand-in: counter, payment gateway, settlement files; it writes logs/bank.jsonl, until SIGTERM."""
     from bahal.gateways.bank.counter import run
 
     home = Home.of()
     home.make()
     set_up_logs("bank")
-    run(port=port, log=home.logs / "bank.jsonl")
+    run(port=port, log=home.logs / "bank.jsonl", callback=callback)
 
 
 def sms(

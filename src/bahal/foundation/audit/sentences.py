@@ -100,6 +100,18 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "प्रस्ताव {proposal} ({kind}, {paise}) अस्वीकृत; प्रस्तावक {proposed_by}।",
         "Proposal {proposal} ({kind}, {paise}) of {proposed_by} declined.",
     ),
+    "payment.suspended": (
+        "{paise} उचंत में जमा: {source} का भुगतानकर्ता ज्ञात नहीं।",
+        "{paise} posted to suspense: the payer of {source} is not known.",
+    ),
+    "settlement.loaded": (
+        "निपटान फ़ाइल {name}: {lines} पंक्तियाँ, {paise}; {differences} अंतर कतार में।",
+        "Settlement file {name}: {lines} lines, {paise}; {differences} differences queued.",
+    ),
+    "difference.closed": (
+        "अंतर {difference} ({difference_kind}, {reference}) बंद: {how}।",
+        "Difference {difference} ({difference_kind}, {reference}) closed: {how}.",
+    ),
     "counter.added": (
         "काउंटर {counter} कार्यालय {office} में जोड़ा गया।",
         "Counter {counter} added in office {office}.",
@@ -110,7 +122,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "counter.closed": (
         "काउंटर {counter} बंद: होना चाहिए {expected_paise}, गिना {counted_paise}, अंतर {variance_paise} ({why})।",
-        "Counter {counter} closed: expected {expected_paise}, counted {counted_paise}, difference {variance_paise} ({why}).",
+        "Counter {counter} closed: due {expected_paise}, counted {counted_paise}, off by {variance_paise} ({why}).",
     ),
     "supply.drive.proposed": (
         "अभियान {drive} प्रस्तावित: {orders} कनेक्शन, {paise}, सूची {list_sha256}, नीति {policy}।",

@@ -226,14 +226,68 @@ BEGIN
     RETURN NEXT;
 END $$;
 
+CREATE TRIGGER keep_rows BEFORE DELETE ON payments_cheque FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER keep_rows BEFORE DELETE ON payments_proposal FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+-- A series only counts on, one by one.
+CREATE FUNCTION payment_series_counts() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (NEW.counter, NEW.year, NEW.latest) IS DISTINCT FROM (OLD.counter, OLD.year, OLD.latest + 1) THEN
+        RAISE EXCEPTION 'the receipts of counter % count on from %', OLD.counter, OLD.latest USING ERRCODE = 'BH020';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER counts BEFORE UPDATE ON payments_series FOR EACH ROW EXECUTE FUNCTION payment_series_counts();
+
+-- What was decided, or has ended, stays so.
+CREATE FUNCTION payment_decided_once() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.decided_by IS NOT NULL THEN
+        RAISE EXCEPTION '% % was decided by %', TG_TABLE_NAME, OLD.id, OLD.decided_by USING ERRCODE = 'BH021';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER decided_once BEFORE UPDATE ON payments_proposal FOR EACH ROW EXECUTE FUNCTION payment_decided_once();
+CREATE TRIGGER decided_once BEFORE UPDATE ON payments_cheque FOR EACH ROW EXECUTE FUNCTION payment_decided_once();
+
+CREATE FUNCTION payment_day_closes_once() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF OLD.closed_at IS NOT NULL THEN
+        RAISE EXCEPTION 'day % is closed', OLD.id USING ERRCODE = 'BH022';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER closes_once BEFORE UPDATE ON payments_day FOR EACH ROW EXECUTE FUNCTION payment_day_closes_once();
+
+-- A gateway's word about a payment only goes forward, whatever order it is heard in.
+CREATE FUNCTION payment_status_forward() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    life text[] := '{created,failed,authorized,captured,refunded}';
+BEGIN
+    IF coalesce(array_position(life, NEW.status), 0) < coalesce(array_position(life, OLD.status), 0) THEN
+        NEW.status := OLD.status;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER forward BEFORE UPDATE ON payments_gatewaypayment FOR EACH ROW EXECUTE FUNCTION payment_status_forward();
+
 -- Once this is committed, what was committed before it is on the disk, and on a synchronous replica if there is one.
 CREATE FUNCTION payment_durable() RETURNS void LANGUAGE sql VOLATILE AS $$
     SELECT pg_logical_emit_message(true, 'bahal', '')
 $$;
 
+DO $$
+DECLARE t text;
+BEGIN
+    FOREACH t IN ARRAY ARRAY['payments_policy', 'payments_counter', 'payments_suspense', 'payments_attempt',
+                             'payments_bbpsfetch', 'payments_settlement', 'payments_settlementline'] LOOP
+        EXECUTE format('CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON %I FOR EACH ROW EXECUTE FUNCTION refuse_change()', t);
+    END LOOP;
+END $$;
+
 INSERT INTO payments_policy (version, effective_from, allocation, restores_on, bounce_paise, link_hours, attempt_minutes,
                              settled_within_days, source, verified)
 VALUES ('payments-1', '2020-01-01', '{surcharge,expenses,receivable}',
-        '{"cash": "taken", "card": "taken", "upi": "taken", "bbps": "taken", "bank": "taken", "suspense": "taken",
-          "cheque": "cleared", "draft": "cleared"}',
+        '{"cash": "taken", "card": "taken", "upi": "taken", "bbps": "taken", "bank": "taken", "netbanking": "taken",
+          "suspense": "taken", "cheque": "cleared", "draft": "cleared"}',
         30000, 72, 15, 2, 'house default', false);

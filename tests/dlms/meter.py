@@ -133,7 +133,7 @@ class Meter:
         answer = axdr.decode(request.parameter or b"")
         assert isinstance(answer, bytes)
         if self.mechanism == security.MECHANISM_HLS_AES:
-            security.check_aes(SECRET, self.challenge, answer)
+            security.check_answer(2, SECRET, answer, own_title=b"", other_title=b"", asked=self.challenge, sent=b"")
             proof = security.aes_answer(SECRET, self._client_challenge)
         else:
             self.client_counters.append(self.keys.check_gmac(self._client_title, self.challenge, answer))

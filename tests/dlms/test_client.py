@@ -536,7 +536,7 @@ def test_an_answer_nobody_asked_for_ends_the_association() -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"mechanism": 3},
+        {"mechanism": 7},
         {"security_control": 0x40},
         {"cipher": None},
         {"system_title": b"short"},

@@ -409,7 +409,7 @@ def test_a_trace_says_something_of_anything(noise: bytes, outward: bool) -> None
         ({"client": True}, "client"),
         ({"server": 70_000}, "server"),
         ({"transport": "serial"}, "transport"),
-        ({"mechanism": "hls3"}, "mechanism"),
+        ({"mechanism": "hls7"}, "mechanism"),
         ({"mechanism": 4}, "mechanism"),
         ({"mechanism": True}, "mechanism"),
         ({"security": 0x40}, "security"),

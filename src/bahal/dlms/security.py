@@ -6,6 +6,7 @@ ciphertext || tag (12, absent for encryption only).  Keys stay inside :class:`Ci
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
 from hmac import compare_digest
 from typing import Final
@@ -30,7 +31,15 @@ COUNTER_LIMIT: Final = 1 << 32
 MECHANISM_NONE: Final = 0
 MECHANISM_LLS: Final = 1
 MECHANISM_HLS_AES: Final = 2
+MECHANISM_HLS_MD5: Final = 3
+MECHANISM_HLS_SHA1: Final = 4
 MECHANISM_HLS_GMAC: Final = 5
+MECHANISM_HLS_SHA256: Final = 6
+MECHANISMS: Final = range(7)
+"""Authentication mechanisms that both ends speak; 7 (ECDSA) belongs to suites that Indian meters do not use."""
+
+WITH_TITLES: Final = (MECHANISM_HLS_GMAC, MECHANISM_HLS_SHA256)
+"""Mechanisms whose proofs are over both system titles."""
 
 GENERAL_GLO: Final = 0xDB
 GENERAL_DED: Final = 0xDC
@@ -173,12 +182,34 @@ def aes_answer(secret: bytes, challenge: bytes) -> bytes:
     return encryptor.update(padded) + encryptor.finalize()
 
 
-def check_aes(secret: bytes, challenge: bytes, answer: bytes) -> None:
-    """Check a mechanism 2 answer.
+def answer(mechanism: int, secret: bytes, *, own_title: bytes, other_title: bytes, asked: bytes, sent: bytes) -> bytes:
+    """The proof of mechanisms 2, 3, 4 and 6 for the challenge that was ``asked``; ``sent`` went to the other end.
+
+    Source: Green Book, HLS: 3 and 4 hash the challenge and the secret by MD5 and SHA-1, 6 hashes secret, both titles
+    and both challenges by SHA-256. MD5 and SHA-1 are broken; they are here to read meters that have nothing better.
+
+    :raises ValueOutOfRange: a mechanism of another kind, or a secret of mechanism 2 that is not 16 bytes.
+    """
+    if mechanism == MECHANISM_HLS_AES:
+        return aes_answer(secret, asked)
+    if mechanism == MECHANISM_HLS_MD5:
+        return hashlib.md5(asked + secret, usedforsecurity=False).digest()
+    if mechanism == MECHANISM_HLS_SHA1:
+        return hashlib.sha1(asked + secret, usedforsecurity=False).digest()
+    if mechanism == MECHANISM_HLS_SHA256:
+        return hashlib.sha256(secret + own_title + other_title + asked + sent).digest()
+    raise ValueOutOfRange("mechanism", mechanism)
+
+
+def check_answer(
+    mechanism: int, secret: bytes, proof: bytes, *, own_title: bytes, other_title: bytes, asked: bytes, sent: bytes
+) -> None:
+    """Check the other end's proof; titles and challenges as the other end sees them.
 
     :raises BadTag: it does not know the secret.
     """
-    if not compare_digest(aes_answer(secret, challenge), answer):
+    due = answer(mechanism, secret, own_title=own_title, other_title=other_title, asked=asked, sent=sent)
+    if not compare_digest(due, proof):
         raise BadTag
 
 

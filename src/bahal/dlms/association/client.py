@@ -88,7 +88,17 @@ class ClientAssociation(Asking):
     :raises ValueOutOfRange: settings that contradict each other.
     """
 
-    __slots__ = ("_challenge", "_initiate", "_max_pdu", "_mechanism", "_proposed", "_random", "_sap", "_secret")
+    __slots__ = (
+        "_challenge",
+        "_initiate",
+        "_max_pdu",
+        "_mechanism",
+        "_meter_challenge",
+        "_proposed",
+        "_random",
+        "_sap",
+        "_secret",
+    )
 
     def __init__(
         self,
@@ -112,10 +122,12 @@ class ClientAssociation(Asking):
         framing: Framing | None = None,
     ) -> None:
         self._quirks = quirks or STANDARD
-        if mechanism not in (0, 1, 2, 5):
+        if mechanism not in security.MECHANISMS:
             raise ValueOutOfRange("mechanism", mechanism)
-        if mechanism == security.MECHANISM_HLS_GMAC and (cipher is None or len(system_title) != security.TITLE_LENGTH):
-            raise ValueOutOfRange("mechanism 5", "cipher and 8-byte system title")
+        if mechanism == security.MECHANISM_HLS_GMAC and cipher is None:
+            raise ValueOutOfRange("mechanism 5", "no cipher")
+        if mechanism in security.WITH_TITLES and len(system_title) != security.TITLE_LENGTH:
+            raise ValueOutOfRange(f"mechanism {mechanism}", "a system title that is not 8 bytes")
         if not _SMALLEST_PDU <= max_pdu <= 0xFFFF:
             raise ValueOutOfRange("largest APDU", max_pdu)
         size = self._quirks.challenge_length if challenge_length is None else challenge_length
@@ -141,6 +153,7 @@ class ClientAssociation(Asking):
         self._secret = secret
         self._random = random
         self._challenge = bytes(size)
+        self._meter_challenge = b""
         self._max_pdu = max_pdu
         self._proposed = acse.CLIENT_CONFORMANCE | (GENERAL_BLOCKS if self._quirks.block_window else 0)
         self._initiate = acse.initiate_request(conformance=self._proposed, max_pdu=max_pdu, dedicated_key=dedicated_key)
@@ -168,7 +181,7 @@ class ClientAssociation(Asking):
         return self._framed(
             acse.aarq(
                 context=acse.CONTEXT_CIPHERED if self._security_control else acse.CONTEXT_PLAIN,
-                title=self._title if self._security_control or self._mechanism == 5 else b"",
+                title=self._title if self._security_control or self._mechanism in security.WITH_TITLES else b"",
                 mechanism=self._mechanism,
                 authentication=authentication,
                 initiate=initiate,
@@ -357,7 +370,15 @@ class ClientAssociation(Asking):
         if self._mechanism == security.MECHANISM_HLS_GMAC and self._cipher is not None:
             proof = self._cipher.gmac_answer(self._title, self._next_counter(), challenge)
         else:
-            proof = security.aes_answer(self._secret, challenge)
+            self._meter_challenge = challenge
+            proof = security.answer(
+                self._mechanism,
+                self._secret,
+                own_title=self._title,
+                other_title=self.meter_title or b"",
+                asked=challenge,
+                sent=self._challenge,
+            )
         invoke = self._invoke = self._invoke + 1 & 0x0F
         plain = apdu.action_request(invoke, _ASSOCIATION_CLASS, CURRENT_ASSOCIATION, _REPLY_TO_HLS, axdr.octets(proof))
         if len(plain) > self._room:
@@ -378,8 +399,16 @@ class ClientAssociation(Asking):
         if returned[1] != len(proof):
             raise HlsFailed("no proof returned")
         try:
-            if self._mechanism == security.MECHANISM_HLS_AES:
-                security.check_aes(self._secret, self._challenge, proof)
+            if self._mechanism != security.MECHANISM_HLS_GMAC:
+                security.check_answer(
+                    self._mechanism,
+                    self._secret,
+                    proof,
+                    own_title=self.meter_title or b"",
+                    other_title=self._title,
+                    asked=self._challenge,
+                    sent=self._meter_challenge,
+                )
             elif self._cipher is not None and self.meter_title is not None:
                 self._cipher.check_gmac(self.meter_title, self._challenge, proof)
             else:

@@ -308,6 +308,10 @@ class ServerAssociation(Answering):
             self._client_title = asked.title
             self._cipher = Cipher(keys.encryption, keys.authentication)
             initiate = self._opened(self._cipher, security.unwrap(initiate))
+        elif self._mechanism in security.WITH_TITLES:
+            if len(asked.title) != security.TITLE_LENGTH:
+                return self._reject(context, acse.DIAGNOSTIC_TITLE_NOT_RECOGNISED)
+            self._client_title = asked.title
         agreed = acse.parse_initiate_request(initiate)
         if agreed.version < acse.DLMS_VERSION or 0 < agreed.max_pdu < _SMALLEST_PDU:
             return self._reject(context, acse.DIAGNOSTIC_NO_REASON)
@@ -326,7 +330,8 @@ class ServerAssociation(Answering):
         if self._cipher is not None:
             sealed = self._cipher.seal(self._reply_control, self._title, self._device.take_counter(self._sap), response)
             response = security.wrap(security.GLO[acse.INITIATE_RESPONSE], sealed)
-        title = self._title if self._control else b""
+        titled = self._control or self._mechanism in security.WITH_TITLES
+        title = self._title if titled else b""
         if self._mechanism < security.MECHANISM_HLS_AES:
             self.state = sending(self.state, Step.AARE_ACCEPTED)
             return acse.aare(
@@ -371,18 +376,21 @@ class ServerAssociation(Answering):
         self.state = receiving(self.state, Step.HLS_PROOF, plain[0])
         proof = axdr.decode(asked.parameter) if isinstance(asked, apdu.ActionRequest) and asked.parameter else None
         keys, cipher, device = self._keys, self._cipher, self._device
-        if keys is None or cipher is None:
+        if keys is None:
             raise UnexpectedApdu(plain[0], "association without keys")
         try:
             if not isinstance(proof, bytes):
                 raise MalformedApdu("no proof")
-            if self._mechanism == security.MECHANISM_HLS_GMAC:
+            if self._mechanism == security.MECHANISM_HLS_GMAC and cipher is not None:
                 counter = cipher.check_gmac(self._client_title, self._challenge, proof)
                 device.raise_counter_floor(self._sap, max(counter + 1, device.counter_floor(self._sap)))
                 answer = cipher.gmac_answer(self._title, device.take_counter(self._sap), self._client_challenge)
             else:
-                security.check_aes(keys.secret, self._challenge, proof)
-                answer = security.aes_answer(keys.secret, self._client_challenge)
+                theirs = {"own_title": self._client_title, "other_title": self._title}
+                ours = {"own_title": self._title, "other_title": self._client_title}
+                sent, received = self._challenge, self._client_challenge
+                security.check_answer(self._mechanism, keys.secret, proof, asked=sent, sent=received, **theirs)
+                answer = security.answer(self._mechanism, keys.secret, asked=received, sent=sent, **ours)
         except (BadTag, MalformedApdu):
             self.state = sending(self.state, Step.HLS_REFUSED)
             error = HlsFailed("the client's proof is wrong")

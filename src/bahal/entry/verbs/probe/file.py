@@ -14,7 +14,16 @@ from bahal.dlms.objects.model import PUBLIC_SAP, ModelError, obis
 from bahal.dlms.quirks import STANDARD, Quirks, quirks_of, registry
 from bahal.entry.verbs.probe.refusals import FileKeyUnknown, FileKeyWrong, FileStands, FileUnreadable
 
-MECHANISMS: Final = {"none": 0, "lls": 1, "hls2": 2, "hls5": 5, 0: 0, 1: 1, 2: 2, 5: 5}
+MECHANISMS: Final[dict[str | int, int]] = {
+    "none": 0,
+    "lls": 1,
+    "hls2": 2,
+    "hls3": 3,
+    "hls4": 4,
+    "hls5": 5,
+    "hls6": 6,
+    **{number: number for number in range(7)},
+}
 SECURITIES: Final = (0, 0x10, 0x20, 0x30)
 CIPHERINGS: Final = ("glo", "ded", "general-glo", "general-ded")
 
@@ -30,10 +39,10 @@ TEMPLATE: Final = """\
 client = 32                        # 16 public, 32 meter reading, 48 utility setting
 server = 1                         # logical device; with transport "hdlc" also physical and address_size
 transport = "wrapper"              # wrapper or hdlc
-mechanism = "lls"                  # none, lls, hls2 (AES-128) or hls5 (GMAC)
+mechanism = "lls"                  # none, lls, hls2 (AES-128), hls3 (MD5), hls4 (SHA-1), hls5 (GMAC), hls6 (SHA-256)
 security = 0x20                    # 0 plain, 0x10 authenticated, 0x20 encrypted, 0x30 both
 ciphering = "glo"                  # glo, ded, general-glo or general-ded
-password = ""                      # of lls, as text; or password_hex. Of hls2: hls_key, 32 hex digits
+password = ""                      # of lls, hls3, hls4, hls6, as text; or password_hex. Of hls2: hls_key, 32 hex digits
 ek = ""                            # encryption key, 32 hex digits
 ak = ""                            # authentication key, 32 hex digits; not needed for 0x20
 title = "42484C0000000001"         # our system title, 16 hex digits; meter_title is learnt from the meter
@@ -45,7 +54,8 @@ title = "42484C0000000001"         # our system title, 16 hex digits; meter_titl
 class MeterFile:
     """How to speak with one meter. `counter` None: ask `counter_object` as the public client.
 
-    `secret` is the password of mechanism 1 or the key of mechanism 2. No field with a key is shown by `repr`.
+    `secret` is the password of mechanisms 1, 3, 4 and 6, or the key of mechanism 2. No field with a key is shown by
+    `repr`.
     """
 
     path: Path | None = None
@@ -196,7 +206,8 @@ class _Reading:
         """The file, if all of it fits together."""
         quirks = self._quirks()
         # Checked even where the mechanism makes no use of them.
-        secrets = {0: b"", 1: self._password(), 2: self._hex("hls_key", 16), 5: b""}
+        password = self._password()
+        secrets = {2: self._hex("hls_key", 16), **dict.fromkeys((1, 3, 4, 6), password)}
         hdlc = self._of("transport", "wrapper", ("wrapper", "hdlc")) == "hdlc"
         physical = self._number("physical", None, 0, 0x3FFF)
         mechanism = self._mechanism(quirks)
@@ -241,8 +252,10 @@ class _Reading:
 
     def _complete(self, made: MeterFile) -> MeterFile:
         """Whether the mechanism and the security chosen have what they need."""
-        if made.mechanism == 1 and not made.secret:
-            raise self._wrong("password", "the password of lls, or password_hex")
+        if made.mechanism in (1, 3, 4, 6) and not made.secret:
+            raise self._wrong("password", "the password of lls, hls3, hls4 or hls6; or password_hex")
+        if made.mechanism == 6 and not made.title:
+            raise self._wrong("title", "16 hex digits, for hls6")
         if made.mechanism == 2 and not made.secret:
             raise self._wrong("hls_key", "32 hex digits, for hls2")
         if made.ciphered:

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bahal.shared.episodes import SLACK, Episode, Known, Told, episodes, settle
 from bahal.domains.protection.errors import RulesWrong
 from bahal.domains.protection.kinds import FORCED_CLOSE, SUPPLY_LOST, read_kinds, shipped_kinds
 from bahal.domains.protection.rules import (
@@ -22,6 +21,7 @@ from bahal.domains.protection.rules import (
     moment,
     what_changed,
 )
+from bahal.shared.episodes import SLACK, Episode, Known, Told, episodes, settle
 from bahal.shared.meter_events import event_of, events, status_bit, status_bits
 from bahal.shared.words import WORDS
 

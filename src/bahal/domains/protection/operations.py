@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from bahal.shared.episodes import Episode, Known, Settled, Told, episodes, settle
 from bahal.domains.protection.errors import (
     AlertClosed,
     AlertUnknown,
@@ -21,6 +20,7 @@ from bahal.domains.protection.queries import find_rules
 from bahal.domains.protection.rulebook import sha256_of
 from bahal.foundation.rows import columns, many, one, run, value
 from bahal.foundation.transactions import transaction_required
+from bahal.shared.episodes import Episode, Known, Settled, Told, episodes, settle
 
 BEFORE = timedelta(hours=1)
 """How far before what is told now its condition's tellings are looked at."""

@@ -47,6 +47,12 @@ def superuser(database: Database, *statements: str) -> None:
             owner.execute(statement)
 
 
+def _words_of(value: ast.expr) -> list[ast.Constant]:
+    """The act that is named, or both where one of two is."""
+    either = [value.body, value.orelse] if isinstance(value, ast.IfExp) else [value]
+    return [each for each in either if isinstance(each, ast.Constant)]
+
+
 def test_every_act_in_the_code_has_its_sentences() -> None:
     acts = set()
     for path in SOURCE.rglob("*.py"):
@@ -57,13 +63,16 @@ def test_every_act_in_the_code_has_its_sentences() -> None:
             if called == "Act" and node.args and isinstance(node.args[0], ast.Constant):
                 acts.add(node.args[0].value)
             acts.update(
-                keyword.value.value
+                said.value
                 for keyword in node.keywords
-                if called == "record" and keyword.arg == "act" and isinstance(keyword.value, ast.Constant)
+                if called == "record" and keyword.arg == "act"
+                for said in _words_of(keyword.value)
             )
-    built = {f"supply.{kind}.confirmed" for kind in ("cut", "restore")} | {
-        f"supply.order.{end}" for end in ("unknown", "field_task", "ended")
-    } | {"payment.taken"}  # written by payment_take, in the database
+    built = (
+        {f"supply.{kind}.confirmed" for kind in ("cut", "restore")}
+        | {f"supply.order.{end}" for end in ("unknown", "field_task", "ended")}
+        | {"payment.taken"}
+    )  # written by payment_take, in the database
     assert acts | built == SENTENCES.keys()
 
 

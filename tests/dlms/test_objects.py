@@ -213,8 +213,8 @@ def test_any_selection_is_read_or_refused_by_name(selection: bytes) -> None:
 
 
 def test_keys_are_transferred_wrapped_and_all_or_none() -> None:
-    master, new = bytes(range(16)), bytes(range(16, 32))
-    keys = {KeyId.GLOBAL_UNICAST_ENCRYPTION: new, KeyId.AUTHENTICATION: master}
+    master, new, other = bytes(range(16)), bytes(range(16, 32)), bytes(range(32, 48))
+    keys = {KeyId.GLOBAL_UNICAST_ENCRYPTION: new, KeyId.AUTHENTICATION: other}
     encoded = security_setup.transfer(master, keys)
     assert new not in encoded
     assert security_setup.read_transfer(master, axdr.decode(encoded)) == keys

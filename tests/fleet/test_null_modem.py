@@ -312,7 +312,7 @@ def test_a_new_key_serves_from_the_next_association_on(tmp_path: Path, standing:
 
 def test_a_key_transfer_without_the_master_key_changes_nothing(circle: Circle, rows: list[RosterRow]) -> None:
     link = modem(circle, rows).open()
-    parameter = security_setup.transfer(bytes(16), {KeyId.GLOBAL_UNICAST_ENCRYPTION: bytes(16)})
+    parameter = security_setup.transfer(bytes(16), {KeyId.GLOBAL_UNICAST_ENCRYPTION: bytes(range(16))})
     assert link.act("security_setting", 2, parameter).result == apdu.OBJECT_UNAVAILABLE  # type: ignore[union-attr]
     assert isinstance(modem(circle, rows, counter=500).open().get("relay", 3), Got)
 

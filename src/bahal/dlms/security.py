@@ -78,19 +78,25 @@ class Cipher:
     Not bound to a system title or a counter: whoever calls supplies both, and must never seal twice with the same pair.
     """
 
-    __slots__ = ("_aad", "_authentication_key", "_encrypt", "_gmac_head")
+    __slots__ = ("_aad", "_authentication_key", "_encrypt", "_encryption_key", "_gmac_head")
 
     def __init__(self, encryption_key: bytes, authentication_key: bytes) -> None:
         """:raises ValueOutOfRange: a key that is not 16 bytes (the bytes are not repeated in the error)."""
         if len(encryption_key) != KEY_LENGTH or len(authentication_key) != KEY_LENGTH:
             raise ValueOutOfRange("key length", (len(encryption_key), len(authentication_key)))
         self._encrypt = AESGCM(encryption_key).encrypt
+        self._encryption_key = encryption_key
         self._authentication_key = authentication_key
         self._aad = b"\x30" + authentication_key
         self._gmac_head = b"\x10" + authentication_key
 
     def with_key(self, encryption_key: bytes) -> Cipher:
-        """The same authentication key with another (dedicated) encryption key."""
+        """The same authentication key with another (dedicated) encryption key.
+
+        :raises ValueOutOfRange: not 16 bytes, or not another key: it would protect nothing that the first does not.
+        """
+        if compare_digest(encryption_key, self._encryption_key):
+            raise ValueOutOfRange("dedicated key", "the global key again")
         return Cipher(encryption_key, self._authentication_key)
 
     def seal(self, control: int, title: bytes, counter: int, plaintext: bytes) -> bytes:

@@ -318,7 +318,8 @@ class ServerAssociation(Answering):
         if self._mechanism == security.MECHANISM_LLS and not compare_digest(asked.authentication, keys.secret):
             return self._reject(context, acse.DIAGNOSTIC_AUTHENTICATION_FAILED)
         if agreed.dedicated_key:
-            if self._cipher is None or len(agreed.dedicated_key) != security.KEY_LENGTH:
+            fits = len(agreed.dedicated_key) == security.KEY_LENGTH and agreed.dedicated_key != keys.encryption
+            if self._cipher is None or not fits:
                 return self._reject(context, acse.DIAGNOSTIC_NO_REASON)
             self._dedicated = self._cipher.with_key(agreed.dedicated_key)
         self._conformance = agreed.conformance & SERVER_CONFORMANCE

@@ -6,13 +6,11 @@ Source: Blue Book, class 64: an array of {key_id, key_wrapped}, each key wrapped
 import enum
 
 from bahal.dlms import axdr
-from bahal.dlms.errors import MalformedApdu
+from bahal.dlms.errors import MalformedApdu, ValueOutOfRange
 from bahal.dlms.security import KEY_LENGTH, unwrap_key, wrap_key
 
 SECURITY_ACTIVATE = 1
 KEY_TRANSFER = 2
-
-_KEYS_AT_MOST = 4
 
 
 class KeyId(enum.IntEnum):
@@ -24,7 +22,12 @@ class KeyId(enum.IntEnum):
 
 
 def transfer(master_key: bytes, keys: dict[KeyId, bytes]) -> bytes:
-    """The parameters of a key transfer: each key wrapped by `master_key`."""
+    """The parameters of a key transfer: each key wrapped by `master_key`.
+
+    :raises ValueOutOfRange: two of the keys are alike, or one is the master key.
+    """
+    if len({master_key, *keys.values()}) <= len(keys):
+        raise ValueOutOfRange("key transfer", "keys that are alike")
     return axdr.array(
         *(axdr.structure(axdr.enum(key_id), axdr.octets(wrap_key(master_key, key))) for key_id, key in keys.items())
     )
@@ -33,11 +36,14 @@ def transfer(master_key: bytes, keys: dict[KeyId, bytes]) -> bytes:
 def read_transfer(master_key: bytes, value: axdr.Value) -> dict[KeyId, bytes]:
     """The keys of a transfer, all or none.
 
-    :raises MalformedApdu: another form, an unknown key id, a key that is not 16 bytes, or more keys than there are.
+    Two keys that are alike are one secret in two places: whoever learns the one has the other.
+
+    :raises MalformedApdu: another form, an unknown key id, one that stands twice, a key that is not 16 bytes, two keys
+        that are alike or one that is the master key.
     :raises BadTag: wrapped by another master key, or altered.
     """
-    if not isinstance(value, list) or not 1 <= len(value) <= _KEYS_AT_MOST:
-        raise MalformedApdu("a key transfer is an array of one to four keys")
+    if not isinstance(value, list) or not 1 <= len(value) <= len(KeyId):
+        raise MalformedApdu("a key transfer is an array of one to three keys")
     keys: dict[KeyId, bytes] = {}
     for each in value:
         match each:
@@ -45,7 +51,11 @@ def read_transfer(master_key: bytes, value: axdr.Value) -> dict[KeyId, bytes]:
                 key = unwrap_key(master_key, wrapped)
                 if len(key) != KEY_LENGTH:
                     raise MalformedApdu(f"a key of {len(key)} bytes")
+                if number in keys:
+                    raise MalformedApdu(f"key {number} stands twice")
                 keys[KeyId(number)] = key
             case _:
                 raise MalformedApdu("not a key id and a wrapped key")
+    if len({master_key, *keys.values()}) <= len(keys):
+        raise MalformedApdu("keys that are alike")
     return keys

@@ -26,6 +26,7 @@ from bahal.domains.payments.errors import (
     MayNotDecide,
     NothingToPayBack,
     NotOfACounter,
+    NotToPayOut,
     PaymentMalformed,
     ProposalDecided,
     ReasonNotGiven,
@@ -38,7 +39,7 @@ from bahal.domains.payments.operations import Cheque
 from bahal.domains.supply.queries import find_order
 from bahal.foundation.rows import many, value
 from bahal.journeys import keep_counter
-from bahal.journeys.decide_proposal import decide_proposal, propose_refund
+from bahal.journeys.decide_proposal import decide_proposal, pay_out, propose_refund
 from bahal.journeys.find_consumer import find_consumer
 from bahal.journeys.show_receipt import show_receipt
 from bahal.journeys.take_payment import Taken, take_payment
@@ -370,6 +371,15 @@ def test_money_in_advance_goes_back_by_two_people(database: Database) -> None:
         decide_proposal(proposal=twice, accept=True, officer="ee", **TIMES)
     assert (balance(connection=first), account("refund")) == ((0, 300_00), -400_00)
     assert value("SELECT decided_by FROM payments_proposal WHERE id = %s", twice) is None
+    with pytest.raises(NotToPayOut):  # nobody accepted it
+        pay_out(proposal=twice, utr="UTR1", actor="cashier", **TIMES)
+    with pytest.raises(ReasonNotGiven):
+        pay_out(proposal=once, utr=" ", actor="cashier", **TIMES)
+    pay_out(proposal=once, utr="UTR1", actor="cashier", **TIMES)
+    assert (account("refund"), account("bank")) == (0, -400_00)
+    with pytest.raises(NotToPayOut):
+        pay_out(proposal=once, utr="UTR2", actor="cashier", **TIMES)
+    assert account("bank") == -400_00
 
 
 def test_one_box_finds_by_number_mobile_meter_and_name(database: Database) -> None:

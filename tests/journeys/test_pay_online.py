@@ -20,6 +20,8 @@ from bahal.domains.payments.errors import (
     TooManyAttempts,
 )
 from bahal.domains.payments.matching import Found
+from bahal.domains.payments.operations import LARGEST_PAISE
+from bahal.domains.payments.queries import payerless
 from bahal.foundation.rows import many, value
 from bahal.gateways.bank.interface import BankUnreachable
 from bahal.gateways.bank.settlement import Line, SettlementMalformed, write_settlement
@@ -388,3 +390,43 @@ def test_a_file_that_cannot_be_read_loads_nothing(database: Database, text: str,
         reconcile.load_settlement(text, name="x", since=None, until=None, actor="cashier", **TIMES)
     assert refused.value.data["line"] == line_number
     assert value("SELECT count(*) FROM payments_settlement") == 0
+
+
+def test_another_amount_under_the_same_name_changes_nothing_and_is_queued(database: Database) -> None:
+    first = town.found(connections=1, reminded=False).connections[0]
+    gateway = Gateway()
+    payment = gateway.pay(begin(gateway, first, 100_00).gateway_order)
+    tell(payment)
+    handle_events(gateway, **TIMES)
+    gateway.made[payment] = gateway.made[payment]._replace(paise=900_00)
+    tell(payment, "payment.captured.again")
+    handle_events(gateway, **TIMES)
+    assert many("SELECT outcome FROM payments_gatewayevent ORDER BY id") == [("booked",), ("amount_gateway",)]
+    assert (balance(connection=first).due_paise, account("gateway")) == (town.DUE - 100_00, 100_00)
+    assert [each[1:5] for each in wire.open_differences()] == [("amount_gateway", payment, 100_00, 900_00)]
+    assert reconcile.close_what_agrees(**TIMES) == 0
+
+
+def test_money_that_cannot_be_booked_as_his_is_in_suspense(database: Database) -> None:
+    """More than any bill: it has come all the same, and stops nobody else's."""
+    first, second = town.found(connections=2, reminded=False).connections
+    gateway = Gateway()
+    absurd = gateway.pay(begin(gateway, first).gateway_order, paise=LARGEST_PAISE + 1)
+    sane = gateway.pay(begin(gateway, second).gateway_order)
+    assert poll_gateway(gateway, **TIMES) == 2
+    assert many("SELECT source, paise FROM payments_suspense") == [(f"gateway:{absurd}", LARGEST_PAISE + 1)]
+    assert many("SELECT idempotency_key FROM payments_payment") == [(f"gateway:{sane}",)]
+    assert [each.id for each in payerless()] == [value("SELECT id FROM payments_suspense")]
+
+
+def test_who_is_busy_with_the_connection_is_waited_for(database: Database) -> None:
+    first, second = town.found(connections=2, reminded=False).connections
+    gateway = Gateway()
+    payments = [gateway.pay(begin(gateway, each).gateway_order) for each in (first, second)]
+    tell(payments[0])
+    with database.connect("app", autocommit=False) as busy:
+        busy.execute("SELECT FROM supply_fence WHERE connection = %s FOR UPDATE", [first])
+        assert handle_events(gateway, **TIMES) == 0
+        assert poll_gateway(gateway, **TIMES) == 1
+    assert handle_events(gateway, at=NOW + wire.LEASE, business_at=town.TEN) == 1
+    assert value("SELECT count(*) FROM payments_payment") == 2

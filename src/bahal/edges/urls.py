@@ -5,7 +5,8 @@ from django.urls import path
 from bahal.edges.api.v1 import api
 from bahal.edges.control_room import views as control_room
 from bahal.edges.health import healthz
-from bahal.edges.webhooks import sms_reports
+from bahal.edges.portal import pay
+from bahal.edges.webhooks import bank, sms_reports
 
 urlpatterns = [
     path("", control_room.latest_drive, name="control-room"),
@@ -13,4 +14,8 @@ urlpatterns = [
     path("healthz", healthz),
     path("api/v1/", api.urls),
     path("webhooks/sms", sms_reports),
+    path("webhooks/bank", bank),
+    path("pay/style.css", pay.style, name="pay-style"),
+    path("pay/<str:token>", pay.pay, name="pay"),
+    path("pay/<str:token>/<str:tr>", pay.attempt, name="pay-attempt"),
 ]

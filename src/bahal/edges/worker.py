@@ -1,8 +1,8 @@
 """The worker process: what follows from what happened. It confirms, alerts, sends messages, closes drives, seals.
 
 Bells wake it and it polls as well. Each duty is a journey that takes rows by SKIP LOCKED, so any number of workers may
-run. Messages go out from a thread of their own: a slow SMS centre holds up no confirmation. On SIGTERM it finishes the
-rows in hand and ends.
+run. Messages go out from a thread of their own, and so does what is asked of the payment gateway: whoever is slow
+outside holds up no confirmation. On SIGTERM it finishes the rows in hand and ends.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ import structlog
 from django.db import DatabaseError, InterfaceError, connection
 from prometheus_client import Counter, Histogram, start_http_server
 
+from bahal.edges import cashbook
 from bahal.edges.clock import clock
 from bahal.foundation.audit.operations import Horizon, horizon
 from bahal.foundation.bell import Listener
@@ -107,7 +108,7 @@ class Sealer:
 
 
 class Worker:
-    """One worker: two threads, each with its own database connection, until it is told to stop."""
+    """One worker: three threads, each with its own database connection, until it is told to stop."""
 
     def __init__(self, *, home: Home, dsn: str, gateway: SmsGateway | None) -> None:
         at = clock()
@@ -127,11 +128,16 @@ class Worker:
                 Duty("wake-ups", lambda: wake_meters(gateway)),
                 Duty("messages", lambda: deliver_messages(gateway, business_at=at.now())),
             ]
+        self._cashbook = [Duty(name, act, every_s=pause) for name, act, pause in cashbook.duties()]
 
     def work(self) -> None:
         """Work until `stop`; what is in hand is finished."""
-        sender = threading.Thread(target=self._send, name="messages")
-        sender.start()
+        beside = [
+            threading.Thread(target=self._send, name="messages"),
+            threading.Thread(target=self._keep_cashbook, name="cashbook"),
+        ]
+        for each in beside:
+            each.start()
         try:
             while not self._stopping.is_set():
                 done = [duty.attempt() for duty in self._duties]
@@ -140,7 +146,8 @@ class Worker:
         finally:
             self._stopping.set()
             self._messages.set()
-            sender.join()
+            for each in beside:
+                each.join()
             self._listener.close()
             connection.close()
 
@@ -158,9 +165,18 @@ class Worker:
         finally:
             connection.close()
 
+    def _keep_cashbook(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                if not sum([duty.attempt() for duty in self._cashbook]):
+                    self._stopping.wait(cashbook.POLL_S)
+        finally:
+            connection.close()
+
 
 def run(*, metrics_port: int) -> None:
-    """Run a worker until SIGTERM. The SMS centre is at `BAHAL_SMS_URL`; without it messages wait.
+    """Run a worker until SIGTERM. The SMS centre is at `BAHAL_SMS_URL`; without it messages wait. The payment gateway
+    is at `BAHAL_BANK_URL`; without it nobody pays online.
 
     :raises DatabaseUnknown: nothing says where the database is.
     :raises RoleUnknown: the role `app` has no password here.

@@ -29,6 +29,7 @@ from bahal.entry.verbs import (
     signals,
     story,
     tariff,
+    wire,
 )
 from bahal.shared.errors import ENVIRONMENT, USAGE, Refusal
 
@@ -59,6 +60,7 @@ for room in (
     lake,
     report,
     signals,
+    wire,
 ):
     room.add_to(app)
 

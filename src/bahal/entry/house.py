@@ -122,6 +122,7 @@ class House:
             endpoints["sms"] = f"http://localhost:{place['sms']}"
             endpoints["fleet"] = f"127.0.0.0/8:{place['fleet']}"
             environment["BAHAL_SMS_URL"] = f"http://127.0.0.1:{place['sms']}"
+            environment["BAHAL_BANK_URL"] = f"http://127.0.0.1:{place['bank']}"
         rooms = [
             Room("web", web_command(place["web"]), environment, port=place["web"]),
             Room("live", _live(place["live"]), environment, port=place["live"]),
@@ -130,10 +131,10 @@ class House:
             Room("interlock", room_command("interlock", place["interlock"]), {}, announces=True),
         ]
         if outside is not None:
-            callback = f"http://127.0.0.1:{place['web']}/webhooks/sms"
+            webhooks = f"http://127.0.0.1:{place['web']}/webhooks"
             rooms += [
-                Room("bank", room_command("bank", place["bank"]), clock, announces=True),
-                Room("sms", room_command("sms", place["sms"], callback), clock, announces=True),
+                Room("bank", room_command("bank", place["bank"], f"{webhooks}/bank"), clock, announces=True),
+                Room("sms", room_command("sms", place["sms"], f"{webhooks}/sms"), clock, announces=True),
                 Room(
                     "fleet",
                     fleet_command(home, outside, port=place["fleet"], dial_in=place["dial_in"]),

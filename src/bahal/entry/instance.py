@@ -122,6 +122,8 @@ def make(home: Home, *, rehearsal: bool, business_at: datetime | None = None) ->
         home.keep_secret("django", {"key": secrets.token_urlsafe(48)})
     if home.secret("sms") is None:
         home.keep_secret("sms", {"hmac": secrets.token_hex(32)})
+    if rehearsal and home.secret("bank") is None:
+        home.keep_secret("bank", _stand_in_bank())
     for room in ("interlock", "headend"):
         _sealing_key(home.path / room)
     clock = home.run / "clock.json"
@@ -139,6 +141,17 @@ def make(home: Home, *, rehearsal: bool, business_at: datetime | None = None) ->
 def interlock_trusts(home: Home) -> bool:
     """Whether the interlock was told whose signatures count and under which caps; without both it does not start."""
     return all((home.path / "interlock" / name).exists() for name in ("officers.json", "profile.json"))
+
+
+def _stand_in_bank() -> dict[str, str]:
+    """What a payment gateway would have given us: keys of its interface, another of its webhooks, a UPI address."""
+    return {
+        "key_id": f"rehearsal_{secrets.token_hex(6)}",
+        "key_secret": secrets.token_urlsafe(24),
+        "webhook_secret": secrets.token_urlsafe(24),
+        "vpa": "bahal.rehearsal@stand-in",
+        "payee": "Bahal rehearsal",
+    }
 
 
 def _sealing_key(folder: Path) -> None:

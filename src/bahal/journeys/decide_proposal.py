@@ -4,10 +4,11 @@ from datetime import datetime
 
 from django.db import connection as database
 
+from bahal.domains.ledger.errors import ReferencePosted
 from bahal.domains.ledger.operations import Line, post
 from bahal.domains.ledger.queries import balance
 from bahal.domains.payments import counters
-from bahal.domains.payments.errors import NothingToPayBack, PaymentMalformed, ReasonNotGiven
+from bahal.domains.payments.errors import NothingToPayBack, NotToPayOut, PaymentMalformed, ReasonNotGiven
 from bahal.domains.payments.queries import Proposal, assigned_unposted, find_suspense, proposal_of
 from bahal.foundation.audit.operations import Act, record, record_many
 from bahal.foundation.transactions import transaction, transaction_required
@@ -122,6 +123,31 @@ def book_all_assigned(*, business_at: datetime) -> int:
     for each in waiting:
         book_assigned(each, actor=each.decided_by or "worker", business_at=business_at)
     return len(waiting)
+
+
+def pay_out(*, proposal: int, utr: str, actor: str, at: datetime, business_at: datetime) -> None:
+    """Note that the bank has sent an accepted refund, with the bank's own reference of the transfer; once.
+
+    :raises ReasonNotGiven: the bank's reference is missing.
+    :raises ProposalUnknown: no such proposal.
+    :raises NotToPayOut: not an accepted refund, or paid out already.
+    :raises SupplyBusy: another act on this connection did not end in time.
+    """
+    if not utr.strip():
+        raise ReasonNotGiven()
+    found = proposal_of(proposal=proposal)
+    if found.kind != "refund" or not found.accepted:
+        raise NotToPayOut(proposal=proposal)
+    with transaction():
+        _lock(found.connection)
+        lines = [Line("refund", found.paise, found.connection), Line("bank", -found.paise)]
+        try:
+            post(kind="transfer", reference=f"refund {proposal}", lines=lines, at=at, business_at=business_at)
+        except ReferencePosted as posted:
+            raise NotToPayOut(proposal=proposal) from posted
+        data = {"proposal": proposal, "paise": found.paise, "utr": utr}
+        act = Act("payment.refund.paid", f"proposal {proposal}", found.connection, data)
+        record_many([act], actor=actor, at=at, business_at=business_at)
 
 
 @transaction_required

@@ -5,18 +5,21 @@ says, so that a forged, edited, stale or replayed webhook can at most make us as
 webhook told. The payment's id at the gateway is the key under which it is booked.
 """
 
+import contextlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bahal.domains.ledger.operations import Line, post
 from bahal.domains.payments import wire
-from bahal.domains.payments.matching import Found
+from bahal.domains.payments.errors import KeyReusedWithOtherBody
+from bahal.domains.payments.matching import Found, differences
 from bahal.foundation.audit.operations import record
 from bahal.foundation.transactions import transaction, transaction_required
 from bahal.gateways.bank.interface import Gateway, GatewayPayment
 from bahal.gateways.bank.webhooks import Event
 from bahal.journeys.take_payment import take_payment
 from bahal.shared.errors import Refusal
+from bahal.shared.locks import SupplyBusy
 
 BATCH = 50
 POLL = "gateway"
@@ -50,10 +53,8 @@ def handle_events(gateway: Gateway, *, at: datetime, business_at: datetime) -> i
         found = gateway.payment(payment)
         try:
             outcome = "unknown_at_gateway" if found is None else book(found, at=at, business_at=business_at)
-        except Refusal as refusal:
-            if refusal.code == "supply_busy":
-                continue  # the lease ends, and it is tried again
-            outcome = refusal.code
+        except SupplyBusy:
+            continue  # the lease ends, and it is tried again
         with transaction():
             wire.handled(events, outcome=outcome, at=at)
         done += len(events)
@@ -71,15 +72,20 @@ def poll_gateway(gateway: Gateway, *, at: datetime, business_at: datetime) -> in
     booked = wire.booked_of(payments=[each.id for each in found])
     new = 0
     for each in found:
-        if each.id not in booked and book(each, at=at, business_at=business_at) in ("booked", "suspended"):
-            new += 1
+        if each.id in booked:
+            continue
+        with contextlib.suppress(SupplyBusy):  # the next poll looks as far back as this payment
+            new += book(each, at=at, business_at=business_at) in ("booked", "suspended")
     with transaction():
         wire.polled(name=POLL, until=at)
     return new
 
 
 def book(payment: GatewayPayment, *, at: datetime, business_at: datetime) -> str:
-    """Book a payment as the gateway itself told it: `booked`, `suspended` if nobody knows whose it is, or its status.
+    """Book a payment as the gateway itself told it: `booked`, or its status if it is not captured.
+
+    Money that has come is always posted: `suspended` if nobody knows whose it is, or if it cannot be booked as his. If
+    the gateway told another amount before, that one stands: `amount_gateway` is queued.
 
     :raises SupplyBusy: another act on the connection did not end in time; nothing was booked.
     """
@@ -92,28 +98,38 @@ def book(payment: GatewayPayment, *, at: datetime, business_at: datetime) -> str
         return status
     attempt = wire.attempt_for(gateway_order=payment.order, reference=payment.reference)
     if attempt is None:
-        _suspend(payment, at=at, business_at=business_at)
-        return "suspended"
+        return _suspend(payment, why="no order of ours", at=at, business_at=business_at)
     channel, instrument = _BY_METHOD.get(payment.method, ("bank", "netbanking"))
-    take_payment(
-        key=f"gateway:{payment.id}",
-        connection=attempt.connection,
-        paise=payment.paise,
-        channel=channel,
-        instrument=instrument,
-        actor="gateway",
-        business_at=business_at,
-    )
+    try:
+        take_payment(
+            key=f"gateway:{payment.id}",
+            connection=attempt.connection,
+            paise=payment.paise,
+            channel=channel,
+            instrument=instrument,
+            actor="gateway",
+            business_at=business_at,
+        )
+    except SupplyBusy:
+        raise
+    except KeyReusedWithOtherBody:
+        stands = wire.standings(payments=[payment.id])
+        with transaction():
+            wire.queue_differences(differences(stands, settled=False), at=at)
+        return "amount_gateway"
+    except Refusal as refusal:
+        return _suspend(payment, why=refusal.code, at=at, business_at=business_at)
     return "booked"
 
 
-def _suspend(payment: GatewayPayment, *, at: datetime, business_at: datetime) -> None:
+def _suspend(payment: GatewayPayment, *, why: str, at: datetime, business_at: datetime) -> str:
     source = f"gateway:{payment.id}"
     with transaction():
-        note = f"{payment.method} {payment.order or '-'} {payment.reference or '-'}"
+        note = f"{why}: {payment.method} {payment.order or '-'} {payment.reference or '-'}"
         if suspend(source=source, account="gateway", paise=payment.paise, note=note, at=at, business_at=business_at):
             found = Found("payer_unknown", payment.id, payment.paise, payment.paise, None)
             wire.queue_differences([found], at=at)
+    return "suspended"
 
 
 @transaction_required

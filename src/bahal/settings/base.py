@@ -80,7 +80,10 @@ ROOT_URLCONF = "bahal.edges.urls"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [os.path.join(os.path.dirname(os.path.dirname(__file__)), "edges", "control_room", "templates")],
+        "DIRS": [
+            os.path.join(os.path.dirname(os.path.dirname(__file__)), "edges", room, "templates")
+            for room in ("control_room", "portal")
+        ],
         "OPTIONS": {"context_processors": ["django.template.context_processors.i18n"]},
     }
 ]

@@ -155,6 +155,14 @@ class NothingToPayBack(Refusal):
     en = "Connection {connection} holds {advance_paise} in advance: {paise} cannot be paid back."
 
 
+class NotToPayOut(Refusal):
+    """Only a refund that two people agreed on is paid out, and once."""
+
+    code = "not_to_pay_out"
+    hi = "प्रस्ताव {proposal} पर भुगतान नहीं हो सकता: वह स्वीकृत राशि-वापसी नहीं है, या राशि दी जा चुकी है।"
+    en = "Proposal {proposal} cannot be paid out: it is no accepted refund, or the money was sent."
+
+
 class SuspenseUnknown(Refusal):
     """No such money in suspense."""
 

@@ -252,6 +252,15 @@ def find_suspense(*, suspense: int) -> Held:
     return Held(*row)
 
 
+def payerless() -> list[Held]:
+    """Money in suspense that nobody's payment was made of, oldest first."""
+    rows = many(
+        "SELECT s.id, s.source, s.paise, s.note FROM payments_suspense s WHERE NOT EXISTS"
+        " (SELECT FROM payments_payment p WHERE p.idempotency_key = 'suspense:' || s.id) ORDER BY s.id"
+    )
+    return [Held(*row) for row in rows]
+
+
 def assigned_unposted() -> list[Proposal]:
     """Accepted findings of a payer whose money has not been booked yet: a process died in between."""
     columns = ", ".join(f"r.{name}" for name in Proposal._fields)

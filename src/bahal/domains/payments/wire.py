@@ -164,12 +164,16 @@ def give_up(*, at: datetime) -> int:
 
 @transaction_required
 def see(payment: Seen, *, at: datetime) -> str:
-    """Keep what the gateway answered; the status that is believed now, which only goes forward."""
+    """Keep what the gateway answered; the status that is believed now, which only goes forward.
+
+    Should it ever say another amount than before, the last is kept: `differences` compares that with the receipt.
+    """
     return str(
         value(
             "INSERT INTO payments_gatewaypayment AS g (gateway_payment, gateway_order, reference, paise, status,"
             " method, made_at, asked_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (gateway_payment)"
-            " DO UPDATE SET status = excluded.status, asked_at = excluded.asked_at RETURNING status",
+            " DO UPDATE SET status = excluded.status, paise = excluded.paise, asked_at = excluded.asked_at"
+            " RETURNING status",
             *payment,
             at,
         )

@@ -33,7 +33,7 @@ def add_to(app: typer.Typer) -> None:
     for name, verb in (
         ("add", add), ("open", open_day), ("find", find), ("take", take), ("close", close), ("receipt", receipt),
         ("cancel", cancel), ("bounce", bounce), ("clear", clear), ("refund", refund), ("payer", payer),
-        ("proposals", proposals), ("accept", accept), ("decline", decline),
+        ("proposals", proposals), ("accept", accept), ("decline", decline), ("pay-out", pay_out),
     ):  # fmt: skip
         counter.command(name)(verb)
     app.add_typer(counter, name="counter")
@@ -253,6 +253,23 @@ def accept(proposal: ProposalNumber, officer: Officer = "ee", as_json: AsJson = 
 def decline(proposal: ProposalNumber, officer: Officer = "ee", as_json: AsJson = False) -> None:
     """Decline what another officer proposed."""
     _decide(proposal, accept_it=False, officer=officer, as_json=as_json)
+
+
+def pay_out(
+    proposal: ProposalNumber,
+    utr: Annotated[str, typer.Option(help="The bank's reference of the transfer.")],
+    officer: Officer = "cashier",
+    as_json: AsJson = False,
+) -> None:
+    """Note that the bank has sent an accepted refund."""
+    clock = enter()
+    from bahal.journeys import decide_proposal
+
+    decide_proposal.pay_out(proposal=proposal, utr=utr, actor=officer, at=clock.wall(), business_at=clock.now())
+    answering.answer(
+        {"proposal": proposal, "utr": utr}, as_json=as_json, hi="प्रस्ताव {proposal} की राशि भेजी गई",
+        en="Proposal {proposal} is paid out",
+    )  # fmt: skip
 
 
 def _decide(proposal: int, *, accept_it: bool, officer: str, as_json: bool) -> None:

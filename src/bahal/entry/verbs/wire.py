@@ -22,6 +22,9 @@ def add_to(app: typer.Typer) -> None:
     """Add these verbs to the command line."""
     app.command("pay-link")(pay_link)
     app.command()(reconcile)
+    suspense = typer.Typer(no_args_is_help=True, help="Money whose payer is not known; `counter payer` names him.")
+    suspense.command("list")(list_suspense)
+    app.add_typer(suspense, name="suspense")
     difference = typer.Typer(no_args_is_help=True, help="What receipts, gateway and bank do not say alike.")
     difference.command("list")(list_differences)
     difference.command("close")(close)
@@ -75,6 +78,19 @@ def reconcile(
     )  # fmt: skip
     if loaded.found:
         raise typer.Exit(1)
+
+
+def list_suspense(as_json: AsJson = False) -> None:
+    """Money that waits for its payer, oldest first."""
+    enter()
+    from bahal.domains.payments.queries import payerless
+
+    waiting = payerless()
+    if as_json:
+        typer.echo(json.dumps([each._asdict() for each in waiting], ensure_ascii=False))
+        return
+    for each in waiting:
+        typer.echo(f"{each.id}  {each.source}  {rupees(each.paise)}  {each.note}")
 
 
 def list_differences(as_json: AsJson = False) -> None:

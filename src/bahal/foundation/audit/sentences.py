@@ -88,6 +88,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "अग्रिम में से {paise} वापस करने का प्रस्ताव {proposal}: {why}।",
         "Proposal {proposal} to pay back {paise} held in advance: {why}.",
     ),
+    "payment.refund.paid": (
+        "प्रस्ताव {proposal} के {paise} बैंक से भेजे गए, संदर्भ {utr}।",
+        "{paise} of proposal {proposal} were sent by the bank, reference {utr}.",
+    ),
     "payment.payer.proposed": (
         "उचंत राशि {paise} ({source}) इस कनेक्शन की होने का प्रस्ताव {proposal}: {why}।",
         "Proposal {proposal} that {paise} in suspense ({source}) belong to this connection: {why}.",

@@ -12,6 +12,8 @@ import httpx
 from bahal.gateways.bank.interface import BankUnreachable, GatewayPayment
 
 TIMEOUT_S = 10.0
+ORDER_TIMEOUT_S = 3.0
+"""A payer waits for his order, and a thread of the web process with him."""
 PAGE = 100
 """Payments in one answer: the gateway gives at most a hundred."""
 
@@ -34,7 +36,7 @@ class HttpGateway:
             "receipt": reference,
             "notes": {"reference": reference, "consumer": str(consumer)},
         }
-        return str(self._asked("POST", "/v1/orders", json=order)["id"])
+        return str(self._asked("POST", "/v1/orders", json=order, timeout=ORDER_TIMEOUT_S)["id"])
 
     def payment(self, payment: str) -> GatewayPayment | None:
         """A payment as it stands now; None if the gateway does not know it.

@@ -283,6 +283,12 @@ BEGIN
                              'payments_bbpsfetch', 'payments_settlement', 'payments_settlementline'] LOOP
         EXECUTE format('CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON %I FOR EACH ROW EXECUTE FUNCTION refuse_change()', t);
     END LOOP;
+    FOREACH t IN ARRAY ARRAY['payments_policy', 'payments_counter', 'payments_series', 'payments_day', 'payments_cheque',
+                             'payments_proposal', 'payments_suspense', 'payments_attempt', 'payments_gatewayevent',
+                             'payments_gatewaypayment', 'payments_bbpsfetch', 'payments_settlement',
+                             'payments_settlementline', 'payments_difference'] LOOP
+        EXECUTE format('CREATE TRIGGER keep_table BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', t);
+    END LOOP;
 END $$;
 
 INSERT INTO payments_policy (version, effective_from, allocation, restores_on, bounce_paise, link_hours, attempt_minutes,

@@ -59,7 +59,7 @@ GRANT UPDATE (closed_at, expected_paise, counted_paise, denominations, reason) O
 GRANT UPDATE (cleared_at, bounced_at, decided_by, reason) ON payments_cheque TO app;
 GRANT UPDATE (decided_by, decided_at, accepted) ON payments_proposal TO app;
 GRANT UPDATE (handled_at, outcome, tries, not_before) ON payments_gatewayevent TO app;
-GRANT UPDATE (status, asked_at) ON payments_gatewaypayment TO app;
+GRANT UPDATE (status, paise, asked_at) ON payments_gatewaypayment TO app;
 GRANT UPDATE (closed_at, closed_by, how) ON payments_difference TO app;
 
 GRANT SELECT ON supply_drive, supply_order, interlock_warrant, interlock_line, interlock_cap, interlock_sending,

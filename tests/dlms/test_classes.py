@@ -13,13 +13,14 @@ from bahal.dlms.association.client import ClientAssociation
 from bahal.dlms.association.events import ActionDone, Event, Got, Opened, SetDone
 from bahal.dlms.association.server import ServerAssociation
 from bahal.dlms.axdr import BitString
-from bahal.dlms.errors import DlmsError
+from bahal.dlms.errors import DlmsError, NothingStored
 from bahal.dlms.objects import image, security_setup
 from bahal.dlms.objects.classes import CLASSES, LAYOUTS
 from bahal.dlms.objects.image import ImageTransfer, Status
 from bahal.dlms.objects.layouts import ATTRIBUTES, layout
 from bahal.dlms.objects.model import load_model, obis
-from bahal.dlms.objects.parts import ActivityCalendar, Credit, KeyTransfer, Part, ScriptTable, TokenGateway
+from bahal.dlms.objects.parts import ActivityCalendar, Arbitrator, KeyTransfer, Part, Schedule, ScriptTable
+from bahal.dlms.objects.payment import Account, Charge, Credit, TokenGateway
 from bahal.dlms.objects.security_setup import KeyId
 from bahal.dlms.objects.serving import Answers, Keys
 from bahal.dlms.objects.stored import UTC, StoredMeter
@@ -359,6 +360,123 @@ def test_a_token_is_entered_and_says_what_became_of_it() -> None:
     assert pair.get(115, 6)[0] == 4
     assert taken == [b"12345678901234567890", b"0"]
     assert pair.set(115, 2, axdr.octets(b"1")) == apdu.READ_WRITE_DENIED
+
+
+def test_a_schedule_takes_and_drops_entries() -> None:
+    pair = Pair({"c10": Schedule(VALUES[10])})
+    seventh = VALUES[10][2][0]
+    third, other = (3, *seventh[1:]), (7, False, *seventh[2:])
+
+    def entry(value: Any) -> bytes:
+        return layout(LAYOUTS["schedule"]).parts[0].encode(value)
+
+    def numbers(*of: int) -> bytes:
+        return axdr.structure(*(axdr.uint16(each) for each in of))
+
+    assert pair.act(10, 2, entry(third)).result == apdu.SUCCESS
+    assert pair.get(10, 2) == [third, seventh]
+    assert pair.act(10, 2, entry(other)).result == apdu.SUCCESS
+    assert pair.get(10, 2) == [third, other]
+    assert pair.act(10, 1, numbers(1, 5, 6, 9)).result == apdu.SUCCESS
+    assert [(each[0], each[1]) for each in pair.get(10, 2)] == [(3, False), (7, True)]
+    assert pair.act(10, 1, numbers(9, 1, 9_999, 1)).result == apdu.SUCCESS  # two empty ranges
+    assert [(each[0], each[1]) for each in pair.get(10, 2)] == [(3, False), (7, True)]
+    assert pair.act(10, 3, numbers(4, 8)).result == apdu.SUCCESS
+    assert [each[0] for each in pair.get(10, 2)] == [3]
+    for wrong in (entry((0, *third[1:])), entry((10_000, *third[1:]))):
+        assert pair.act(10, 2, wrong).result == apdu.OTHER_REASON
+    for method, parameter in ((1, numbers(1, 2)), (2, numbers(1)), (3, axdr.uint16(3)), (2, axdr.null())):
+        assert pair.act(10, method, parameter).result == apdu.TYPE_UNMATCHED
+    assert pair.set(10, 2, ATTRIBUTES["schedule"].encode([third, third])) == apdu.OTHER_REASON
+    assert pair.set(10, 2, ATTRIBUTES["schedule"].encode([seventh])) == apdu.SUCCESS
+    assert pair.get(10, 2) == [seventh]
+
+
+def test_an_arbitrator_does_what_is_permitted_and_weighs_most() -> None:
+    done: list[tuple[int, tuple[bytes, int]]] = []
+
+    def run(number: int, script: tuple[bytes, int]) -> int:
+        done.append((number, script))
+        return apdu.SUCCESS
+
+    def request(actor: int, *asked: int, length: int = 2) -> ActionDone:
+        return pair.act(68, 1, axdr.structure(axdr.uint8(actor), axdr.bits(BitString.of(length, *asked))))
+
+    tables = VALUES[68] | {
+        3: [BitString.of(2, 0, 1), BitString.of(2, 1)], 4: [[2, 1], [9, 4]], 5: [BitString.of(2), BitString.of(2)],
+    }  # fmt: skip
+    pair = Pair({"c68": Arbitrator(tables, run)})
+    assert request(1, 0).result == apdu.SUCCESS
+    assert done == [(1, (SCRIPTS, 1))]
+    assert request(2, 0).result == apdu.SUCCESS  # the second actor may not ask for the first action
+    assert pair.get(68, 5) == [BitString.of(2, 0), BitString.of(2)]
+    assert request(2, 1).result == apdu.SUCCESS  # 4 of the second against 2 of the first
+    assert [number for number, _ in done] == [1, 1, 2]
+    assert pair.get(68, 6) == 2
+    pair.meter._parts["c68"].write(4, [[2, 1], [9, 2]])  # type: ignore[attr-defined]
+    assert request(2, 1).result == apdu.SUCCESS  # two against two: nobody has decided
+    assert len(done) == 3
+    for actor in (0, 3):
+        assert request(actor, 0).result == apdu.OTHER_REASON
+    assert request(1, 0, length=3).result == apdu.OTHER_REASON
+    assert pair.act(68, 1, axdr.uint8(1)).result == apdu.TYPE_UNMATCHED
+    assert pair.act(68, 2, axdr.int8(0)).result == apdu.SUCCESS
+    assert (pair.get(68, 5), pair.get(68, 6)) == ([BitString.of(2), BitString.of(2)], 0)
+
+
+def test_an_account_is_activated_closed_and_reset_in_that_order() -> None:
+    times = iter([b"A" * 12, b"C" * 12])
+    pair = Pair({"c111": Account(VALUES[111] | {2: (2, 1)}, now=lambda: next(times))})
+    for method in (2, 3):
+        assert pair.act(111, method, axdr.int8(0)).result == apdu.TEMPORARY_FAILURE
+    assert pair.act(111, 1, axdr.octets(b"")).result == apdu.TYPE_UNMATCHED
+    assert pair.act(111, 1, axdr.int8(0)).result == apdu.SUCCESS
+    assert pair.act(111, 1, axdr.int8(0)).result == apdu.TEMPORARY_FAILURE
+    assert (pair.get(111, 2), pair.get(111, 13), pair.get(111, 14)) == ((2, 2), b"A" * 12, NEVER)
+    assert pair.act(111, 2, axdr.int8(0)).result == apdu.SUCCESS
+    assert (pair.get(111, 2), pair.get(111, 14)) == ((2, 3), b"C" * 12)
+    assert pair.act(111, 3, axdr.int8(0)).result == apdu.SUCCESS
+    assert [pair.get(111, number) for number in (2, 5, 6, 8, 13, 14)] == [(2, 1), 0, 0, 0, NEVER, NEVER]
+
+
+def test_a_charge_changes_its_rates_as_a_whole_and_is_collected() -> None:
+    due = 30
+    pair = Pair({"c113": Charge(VALUES[113] | {12: 500}, collect=lambda: due, now=lambda: b"T" * 12)})
+    rates = layout("array(structure(octet-string, long))")
+    assert pair.act(113, 1, rates.encode([(b"\x01", 520), (b"\x02", 610)])).result == apdu.SUCCESS
+    assert pair.act(113, 1, rates.encode([(b"\x02", 600)])).result == apdu.SUCCESS
+    assert pair.get(113, 5) == VALUES[113][5]
+    assert pair.set(113, 5, pair.raw(113, 6)) == apdu.READ_WRITE_DENIED
+    assert pair.act(113, 2, axdr.int8(0)).result == apdu.SUCCESS
+    assert pair.get(113, 5)[2] == [(b"\x01", 520), (b"\x02", 600)]
+    assert pair.act(113, 3, axdr.int8(0)).result == apdu.SUCCESS
+    assert [pair.get(113, number) for number in (2, 10, 11, 12)] == [130, b"T" * 12, 30, 470]
+    assert pair.act(113, 4, axdr.int32(-70)).result == apdu.SUCCESS
+    assert pair.get(113, 12) == 400
+    assert pair.act(113, 5, axdr.int32(9)).result == apdu.SUCCESS
+    assert pair.get(113, 12) == 9
+    for number, parameter in ((4, 2**31 - 1), (5, 2**31)):
+        encoded = axdr.int32(parameter) if number == 4 else axdr.int64(parameter)
+        assert pair.act(113, number, encoded).result == apdu.OTHER_REASON
+    due = 2**31
+    assert pair.act(113, 3, axdr.int8(0)).result == apdu.OTHER_REASON
+    assert [pair.get(113, number) for number in (2, 12)] == [130, 9]
+    for number, wrong in ((1, axdr.int8(0)), (1, axdr.array(axdr.int8(0))), (2, axdr.null()), (4, axdr.octets(b"1"))):
+        assert pair.act(113, number, wrong).result == apdu.TYPE_UNMATCHED
+    many = [(bytes((n,)), n) for n in range(65)]
+    assert pair.act(113, 1, rates.encode(many)).result == apdu.OTHER_REASON
+
+
+def test_what_is_missing_is_said_when_the_object_is_made_or_by_name_when_it_is_read() -> None:
+    with pytest.raises(DlmsError, match="Credit has no value for attribute 8"):
+        Credit({2: 0})
+    with pytest.raises(DlmsError, match="ActivityCalendar has no value for attribute 3"):
+        ActivityCalendar({2: b""})
+    pair = Pair()
+    del pair.meter.values["c22", 3]
+    with pytest.raises(NothingStored) as caught:
+        pair.get(22, 3)
+    assert caught.value.data == {"object_name": "c22", "attribute": 3}
 
 
 # --- keys ---------------------------------------------------------------------------------------------------------

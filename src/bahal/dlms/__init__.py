@@ -17,7 +17,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from bahal.dlms import axdr, clock
+    from bahal.dlms import axdr, clock, errors, push
+    from bahal.dlms.apdu import Acted, Target, by_entry, by_range
     from bahal.dlms.association.client import ClientAssociation
     from bahal.dlms.association.events import (
         ActionDone,
@@ -37,8 +38,12 @@ if TYPE_CHECKING:
     from bahal.dlms.errors import DlmsError, LocalError, RemoteError
     from bahal.dlms.hdlc import Address, HdlcClient, HdlcServer, Parameters
     from bahal.dlms.india import IST
+    from bahal.dlms.objects import image, security_setup
     from bahal.dlms.objects.image import ImageTransfer
     from bahal.dlms.objects.model import ObjectModel, load_model, obis, obis_text
+    from bahal.dlms.objects.parts import ActivityCalendar, Arbitrator, KeyTransfer, Part, Schedule, ScriptTable
+    from bahal.dlms.objects.payment import Account, Charge, Credit, TokenGateway
+    from bahal.dlms.objects.security_setup import KeyId
     from bahal.dlms.objects.serving import Answers, Device, Keys, Origin
     from bahal.dlms.objects.stored import StoredMeter
     from bahal.dlms.quirks import Quirks, quirks_of
@@ -46,13 +51,19 @@ if TYPE_CHECKING:
     from bahal.dlms.wrapper import Deframer, frame
 
 _WHERE: Final = {
+    "Account": "objects.payment",
+    "Acted": "apdu",
     "ActionDone": "association.events",
     "ActionListDone": "association.events",
+    "ActivityCalendar": "objects.parts",
     "Address": "hdlc",
     "Answers": "objects.serving",
+    "Arbitrator": "objects.parts",
+    "Charge": "objects.payment",
     "Cipher": "security",
     "ClientAssociation": "association.client",
     "Columns": "columns",
+    "Credit": "objects.payment",
     "Deframer": "wrapper",
     "Device": "objects.serving",
     "DlmsError": "errors",
@@ -63,6 +74,8 @@ _WHERE: Final = {
     "HdlcServer": "hdlc",
     "IST": "india",
     "ImageTransfer": "objects.image",
+    "KeyId": "objects.security_setup",
+    "KeyTransfer": "objects.parts",
     "Keys": "objects.serving",
     "LocalError": "errors",
     "Notification": "association.events",
@@ -70,15 +83,22 @@ _WHERE: Final = {
     "Opened": "association.events",
     "Origin": "objects.serving",
     "Parameters": "hdlc",
+    "Part": "objects.parts",
     "ProfileDecoder": "columns",
     "Quirks": "quirks",
     "Refused": "association.events",
     "Released": "association.events",
     "RemoteError": "errors",
+    "Schedule": "objects.parts",
+    "ScriptTable": "objects.parts",
     "ServerAssociation": "association.server",
     "SetDone": "association.events",
     "SetListDone": "association.events",
     "StoredMeter": "objects.stored",
+    "Target": "apdu",
+    "TokenGateway": "objects.payment",
+    "by_entry": "apdu",
+    "by_range": "apdu",
     "captures_of": "columns",
     "compile_profile": "columns",
     "frame": "wrapper",
@@ -87,16 +107,30 @@ _WHERE: Final = {
     "obis_text": "objects.model",
     "quirks_of": "quirks",
 }
+_MODULES: Final = {
+    "axdr": "axdr",
+    "clock": "clock",
+    "errors": "errors",
+    "image": "objects.image",
+    "push": "push",
+    "security_setup": "objects.security_setup",
+}
 
 __all__ = [
     "IST",
+    "Account",
+    "Acted",
     "ActionDone",
     "ActionListDone",
+    "ActivityCalendar",
     "Address",
     "Answers",
+    "Arbitrator",
+    "Charge",
     "Cipher",
     "ClientAssociation",
     "Columns",
+    "Credit",
     "Deframer",
     "Device",
     "DlmsError",
@@ -106,6 +140,8 @@ __all__ = [
     "HdlcClient",
     "HdlcServer",
     "ImageTransfer",
+    "KeyId",
+    "KeyTransfer",
     "Keys",
     "LocalError",
     "Notification",
@@ -113,24 +149,35 @@ __all__ = [
     "Opened",
     "Origin",
     "Parameters",
+    "Part",
     "ProfileDecoder",
     "Quirks",
     "Refused",
     "Released",
     "RemoteError",
+    "Schedule",
+    "ScriptTable",
     "ServerAssociation",
     "SetDone",
     "SetListDone",
     "StoredMeter",
+    "Target",
+    "TokenGateway",
     "axdr",
+    "by_entry",
+    "by_range",
     "captures_of",
     "clock",
     "compile_profile",
+    "errors",
     "frame",
+    "image",
     "load_model",
     "obis",
     "obis_text",
+    "push",
     "quirks_of",
+    "security_setup",
 ]
 
 
@@ -139,8 +186,8 @@ def __getattr__(name: str) -> Any:
     where = _WHERE.get(name)
     if where is not None:
         found = getattr(import_module(f"bahal.dlms.{where}"), name)
-    elif name in __all__:
-        found = import_module(f"bahal.dlms.{name}")
+    elif name in _MODULES:
+        found = import_module(f"bahal.dlms.{_MODULES[name]}")
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = found

@@ -65,6 +65,17 @@ class ValueOutOfRange(LocalError):
         self.value = value
 
 
+class NothingStored(LocalError):
+    """A meter or an object of it has no value for an attribute that its model promises or its methods work on."""
+
+    name = "nothing_stored"
+
+    def __init__(self, object_name: str, attribute: int) -> None:
+        super().__init__(f"{object_name} has no value for attribute {attribute}")
+        self.object_name = object_name
+        self.attribute = attribute
+
+
 class RequestTooLong(LocalError):
     """A request longer than the meter said it can receive."""
 

@@ -1,15 +1,17 @@
-"""Objects that do something of their own: a script table, a calendar, a credit, a token gateway, new keys.
+"""Objects that do something of their own: a script table, a schedule, a calendar, an arbitrator, new keys.
 
-Each is the meter's side of one interface class of the Blue Book, given to a `StoredMeter` by its object's name. What is
-only kept (a schedule, a monitor, an arbitrator, an account, a charge) needs no part: its values are stored.
+Each is the meter's side of one interface class of the Blue Book, given to a `StoredMeter` by its object's name; those
+of payment are in `bahal.dlms.objects.payment`. What is only kept (a register monitor, a single action, a limiter) needs
+no part: its values are stored. Nothing here looks at a clock: whoever has one calls the method when it is time.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol, TypeGuard
 
 from bahal.dlms import apdu, axdr
 from bahal.dlms.axdr import BitString
-from bahal.dlms.errors import DlmsError
+from bahal.dlms.errors import DlmsError, NothingStored
+from bahal.dlms.objects.layouts import ATTRIBUTES
 from bahal.dlms.objects.security_setup import KEY_TRANSFER, KeyId, read_transfer
 from bahal.dlms.objects.serving import Origin
 
@@ -33,9 +35,18 @@ class Part(Protocol):
 
 
 class Stored:
-    """An object whose attributes are kept and may be written; the base of the others."""
+    """An object whose attributes are kept and may be written; the base of the others.
+
+    `NEEDS` are the attributes that its methods work on and that must be given.
+    """
+
+    NEEDS: ClassVar[frozenset[int]] = frozenset()
 
     def __init__(self, values: Mapping[int, Any]) -> None:
+        """:raises NothingStored: one of the attributes that it needs is not given."""
+        missing = self.NEEDS - values.keys()
+        if missing:
+            raise NothingStored(type(self).__name__, min(missing))
         self.values = dict(values)
 
     def value(self, attribute: int) -> Any:
@@ -64,14 +75,100 @@ class ScriptTable(Stored):
 
     def act(self, method: int, parameter: axdr.Value, origin: Origin) -> Answer:
         """Method 1, `execute`: script 0 is no script."""
-        if method != 1 or not isinstance(parameter, int) or isinstance(parameter, bool):
+        if not whole(parameter):
             return apdu.TYPE_UNMATCHED
         found = next((actions for number, actions in self.values[2] if number == parameter), None)
         return apdu.OBJECT_UNAVAILABLE if found is None or not parameter else self._run(parameter, found)
 
 
+class Schedule(Stored):
+    """Class 10. Entries are tuples of attribute 2, kept in the order of their index, 1 to 9999."""
+
+    NEEDS = frozenset({2})
+
+    def act(self, method: int, parameter: axdr.Value, origin: Origin) -> Answer:
+        """`enable_disable` (a range is disabled, another enabled), `insert` (an index that is there is replaced),
+        `delete` (a range); a range whose first is behind its last is empty."""
+        entries = self.values[2]
+        match method, parameter:
+            case 1, (int() as off, int() as off_to, int() as on, int() as on_to):
+                self.values[2] = [
+                    (each[0], on <= each[0] <= on_to or (each[1] and not off <= each[0] <= off_to), *each[2:])
+                    for each in entries
+                ]
+            case 2, tuple():
+                return self._insert(parameter)
+            case 3, (int() as first, int() as last):
+                self.values[2] = [each for each in entries if not first <= each[0] <= last]
+            case _:
+                return apdu.TYPE_UNMATCHED
+        return apdu.SUCCESS
+
+    def write(self, attribute: int, value: axdr.Value) -> int:
+        """All entries anew."""
+        if not isinstance(value, list) or len({each[0] for each in value}) != len(value):  # type: ignore[index]
+            return apdu.OTHER_REASON
+        return super().write(attribute, value)
+
+    def _insert(self, entry: tuple[Any, ...]) -> int:
+        try:
+            ATTRIBUTES["schedule"].encode([entry])
+        except DlmsError:
+            return apdu.TYPE_UNMATCHED
+        if not 1 <= entry[0] <= _LAST_INDEX:
+            return apdu.OTHER_REASON
+        others = [each for each in self.values[2] if each[0] != entry[0]]
+        self.values[2] = sorted([*others, entry], key=lambda each: int(each[0]))
+        return apdu.SUCCESS
+
+
+class Arbitrator(Stored):
+    """Class 68. Actors ask for actions; what is asked, permitted and weighs most is done by `run`, the action's number.
+
+    Actors and actions are numbered from 1. Where two weigh the same nothing is done: nobody has decided.
+    """
+
+    NEEDS = frozenset({2, 3, 4, 5, 6})
+
+    def __init__(self, values: Mapping[int, Any], run: Callable[[int, tuple[bytes, int]], int]) -> None:
+        super().__init__(values)
+        self._run = run
+
+    def act(self, method: int, parameter: axdr.Value, origin: Origin) -> Answer:
+        """`request_action`, a structure of an actor and the bits of the actions asked for, and `reset`."""
+        if method == 2:
+            self.values[5] = [BitString.of(len(self.values[2])) for _ in self.values[3]]
+            self.values[6] = 0
+            return apdu.SUCCESS
+        match parameter:
+            case (int() as actor, BitString() as asked):
+                return self._request(actor, asked)
+        return apdu.TYPE_UNMATCHED
+
+    def _request(self, actor: int, asked: BitString) -> int:
+        actions, permitted, weights = self.values[2], self.values[3], self.values[4]
+        tables = min(len(permitted), len(weights), len(self.values[5]))
+        if not 1 <= actor <= tables or asked.length != len(actions):
+            return apdu.OTHER_REASON
+        may = set(permitted[actor - 1].positions())
+        self.values[5] = list(self.values[5])
+        self.values[5][actor - 1] = BitString.of(len(actions), *may.intersection(asked.positions()))
+        sums = [0] * len(actions)
+        for requests, row in zip(self.values[5], weights, strict=False):
+            for nth in requests.positions():
+                if nth < min(len(row), len(sums)):
+                    sums[nth] += row[nth]
+        most = max(sums, default=0)
+        if not most or sums.count(most) > 1:
+            return apdu.SUCCESS
+        self.values[6] = sums.index(most) + 1
+        return self._run(self.values[6], actions[self.values[6] - 1])
+
+
 class ActivityCalendar(Stored):
     """Class 20. Writes go to the passive calendar (attributes 6 to 10); method 1 puts it in force as a whole."""
+
+    NEEDS = frozenset(range(2, 10))
 
     def write(self, attribute: int, value: axdr.Value) -> int:
         """The active calendar is never written in part."""
@@ -84,55 +181,6 @@ class ActivityCalendar(Stored):
         for active in range(2, 6):
             self.values[active] = self.values[active + 4]
         return apdu.SUCCESS
-
-
-class Credit(Stored):
-    """Class 112. Methods add to the amount, set it, and say that the credit is to be used."""
-
-    def act(self, method: int, parameter: axdr.Value, origin: Origin) -> Answer:
-        """`update_amount`, `set_amount_to_value` (returns the amount before), `invoke_credit`."""
-        if not isinstance(parameter, int) or isinstance(parameter, bool):
-            return apdu.TYPE_UNMATCHED
-        before = self.values[2]
-        if method == 1:
-            if not _INT32[0] <= before + parameter <= _INT32[1]:
-                return apdu.OTHER_REASON
-            self.values[2] = before + parameter
-            return apdu.SUCCESS
-        if method == 2:
-            self.values[2] = parameter
-            return apdu.Acted(apdu.SUCCESS, axdr.int32(before))
-        if method == 3:
-            self.values[8] = _IN_USE
-            return apdu.SUCCESS
-        return apdu.OBJECT_UNAVAILABLE
-
-
-class TokenGateway(Stored):
-    """Class 115. A token is entered once, at most `LONGEST_TOKEN` bytes; `take` says what becomes of it.
-
-    Attribute 6, token_status, is (code, bits): 0 format ok, 1 authentication ok, 2 validation ok, 3 executed, 4 format
-    wrong, 5 authentication failed, 6 validation failed, 7 execution failed, 8 received and not processed.
-    """
-
-    def __init__(self, take: Callable[[bytes], int], *, now: Callable[[], bytes]) -> None:
-        super().__init__({2: b"", 3: b"", 4: [], 5: _REMOTE, 6: (_RECEIVED, BitString(8, b"\0"))})
-        self._take = take
-        self._now = now
-
-    def write(self, attribute: int, value: axdr.Value) -> int:
-        """Nothing is written: a token is entered."""
-        return apdu.READ_WRITE_DENIED
-
-    def act(self, method: int, parameter: axdr.Value, origin: Origin) -> Answer:
-        """Method 1, `enter`: returns the token's status."""
-        if method != 1 or not isinstance(parameter, bytes):
-            return apdu.TYPE_UNMATCHED
-        code = _FORMAT_WRONG if not 0 < len(parameter) <= LONGEST_TOKEN else self._take(parameter)
-        status = (code, BitString(8, b"\0"))
-        self.values |= {2: parameter[:LONGEST_TOKEN], 3: self._now(), 6: status}
-        encoded = axdr.structure(axdr.enum(code), axdr.bits(status[1]))
-        return apdu.Acted(apdu.SUCCESS, encoded)
 
 
 class KeyTransfer(Stored):
@@ -159,10 +207,9 @@ class KeyTransfer(Stored):
         return apdu.SUCCESS
 
 
-LONGEST_TOKEN: Final = 128
+def whole(parameter: axdr.Value) -> TypeGuard[int]:
+    """Whether a parameter is a number; a boolean is none."""
+    return isinstance(parameter, int) and not isinstance(parameter, bool)
 
-_INT32: Final = (-(2**31), 2**31 - 1)
-_IN_USE: Final = 3
-_REMOTE: Final = 0
-_RECEIVED: Final = 8
-_FORMAT_WRONG: Final = 4
+
+_LAST_INDEX: Final = 9_999

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 from bahal.dlms import apdu, axdr, clock
-from bahal.dlms.errors import CounterExhausted
+from bahal.dlms.errors import CounterExhausted, NothingStored
 from bahal.dlms.objects.parts import Part
 from bahal.dlms.objects.profile import Between, RowChoice
 from bahal.dlms.objects.serving import Keys, Origin
@@ -84,14 +84,17 @@ class StoredMeter:
     def value(self, name: str, attribute: int) -> Any:
         """What is stored, or what the object's part says.
 
-        :raises KeyError: nothing is: the model promises more than this meter holds.
+        :raises NothingStored: the model promises more than this meter holds.
         """
         part = self._parts.get(name)
-        return self.values[name, attribute] if part is None else part.value(attribute)
+        try:
+            return self.values[name, attribute] if part is None else part.value(attribute)
+        except KeyError:
+            raise NothingStored(name, attribute) from None
 
     def rows(self, name: str, choice: RowChoice) -> Sequence[Sequence[Any]]:
-        """Rows of a profile."""
-        found = self.profiles[name]
+        """Rows of a profile; none where none are kept."""
+        found = self.profiles.get(name, [])
         if isinstance(choice, Between):
             return [row for row in found if choice.from_at <= self._moment(row) <= choice.to_at]
         return found[choice.first - 1 : choice.last or None]
@@ -101,7 +104,7 @@ class StoredMeter:
 
     def entries(self, name: str) -> int:
         """How many rows a profile holds."""
-        return len(self.profiles[name])
+        return len(self.profiles.get(name, ()))
 
     def write(self, name: str, attribute: int, value: axdr.Value, origin: Origin) -> int:
         """Store it, or hand it to the object's part."""

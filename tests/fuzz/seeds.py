@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bahal.dlms import acse, apdu, axdr, india, push, security, wrapper
+from bahal.dlms.axdr import BitString
 from bahal.dlms.hdlc import HdlcClient, HdlcServer
+from bahal.dlms.objects import image, security_setup
+from bahal.dlms.objects.classes import CLASSES
+from bahal.dlms.objects.layouts import ATTRIBUTES
+from bahal.dlms.objects.security_setup import KeyId
+from tests.dlms.bench_classes import MASTER_KEY, VALUES
 from tests.dlms.bench_meter import LOAD, NOTE, Bench, moment
 from tests.dlms.meter import METER_TITLE
 from tests.fuzz.targets import CIPHER
@@ -64,11 +70,36 @@ def made() -> Iterator[tuple[str, bytes]]:
                           axdr.bits(india.status_word(83)))  # fmt: skip
     yield "push", body
     yield "push", push.seal_notification(cipher=CIPHER, system_title=METER_TITLE, counter=3, body=body)
+    for calls in conversations():
+        yield "objects", b"".join(bytes((class_id, number, len(raw))) + raw for class_id, number, raw in calls)
     serial = Bench(sap=16, framings=lambda: (HdlcClient(), HdlcServer())).open()
     serial.say(serial.client.get(7, LOAD, 2, apdu.by_entry(1, 20)))
     for data in serial.requests + serial.replies:
         if data:
             yield "hdlc", data
+
+
+def conversations() -> Iterator[list[tuple[int, int, bytes]]]:
+    """What is asked of objects that do something: class, attribute or 128 and the method, parameter."""
+    nothing, entry = axdr.int8(0), ATTRIBUTES["schedule"].parts[0].encode(VALUES[10][2][0])
+    four = axdr.structure(*(axdr.uint16(n) for n in (1, 5, 6, 9)))
+    new = {KeyId.GLOBAL_UNICAST_ENCRYPTION: b"E" * 16, KeyId.AUTHENTICATION: b"A" * 16}
+    rates = axdr.array(axdr.structure(axdr.octets(b"\x01"), axdr.int16(5)))
+    yield [(18, 129, image.initiate(b"name", 9)), *((18, 130, image.block(n, content)) for n, content in
+           image.blocks(b"123456789", 4)), (18, 131, nothing), (18, 132, nothing)]  # fmt: skip
+    yield [(10, 130, entry), (10, 129, four), (10, 131, axdr.structure(axdr.uint16(1), axdr.uint16(9)))]
+    yield [(9, 129, axdr.uint16(1)), (9, 2, ATTRIBUTES["scripts"].encode(VALUES[9][2]))]
+    yield [(20, 7, ATTRIBUTES["seasons"].encode([])), (20, 129, nothing)]
+    yield [(64, 130, security_setup.transfer(MASTER_KEY, new))]
+    yield [(68, 129, axdr.structure(axdr.uint8(1), axdr.bits(BitString(2, b"\x80")))), (68, 130, nothing)]
+    yield [(111, 129, nothing), (111, 130, nothing), (111, 131, nothing), (112, 129, axdr.int32(5)),
+           (112, 130, axdr.int32(9)), (112, 131, nothing)]  # fmt: skip
+    yield [(113, 129, rates), (113, 130, nothing), (113, 131, nothing), (113, 132, axdr.int32(5)),
+           (113, 133, axdr.int32(6)), (115, 129, axdr.octets(b"12345678901234567890"))]  # fmt: skip
+    for class_id in (9, 10, 20, 68, 111, 112, 113):
+        kinds = {number: CLASSES[class_id].attributes[number].type for number in VALUES[class_id]}
+        yield [(class_id, number, ATTRIBUTES[kind].encode(VALUES[class_id][number]))
+               for number, kind in kinds.items() if kind in ATTRIBUTES]  # fmt: skip
 
 
 def main() -> None:

@@ -10,8 +10,12 @@ from bahal.dlms.association.client import ClientAssociation
 from bahal.dlms.association.server import ServerAssociation
 from bahal.dlms.errors import DlmsError
 from bahal.dlms.hdlc import Deframer
+from bahal.dlms.objects.classes import CLASSES
 from bahal.dlms.objects.layouts import ATTRIBUTES
+from bahal.dlms.objects.serving import Origin
+from bahal.dlms.objects.stored import StoredMeter
 from bahal.dlms.security import Cipher
+from tests.dlms import bench_classes
 from tests.dlms.bench_meter import ANSWERS, Bench
 from tests.dlms.meter import AUTHENTICATION_KEY, CLIENT_TITLE, ENCRYPTION_KEY, METER_TITLE
 
@@ -110,6 +114,31 @@ def _server(data: bytes) -> None:
             secret.server.receive(wrapper.frame(48, 1, message))
 
 
+def _objects(data: bytes) -> None:
+    """Writes and methods on the objects that do something, one after another: class, number (from 128 on a method) and
+    length of the parameter, then the parameter. Whatever was taken, all that can be read is still readable."""
+    answers = bench_classes.ANSWERS
+    meter = StoredMeter(system_title=METER_TITLE, parts=bench_classes.all_parts())
+    origin = Origin(48, None, b"")
+    touched: set[int] = set()
+    while len(data) >= 3:
+        class_id, number, size = data[:3]
+        parameter, data = data[3 : 3 + size], data[3 + size :]
+        if f"c{class_id}" not in bench_classes.all_parts():
+            continue
+        touched.add(class_id)
+        target = class_id.to_bytes(2, "big") + bench_classes.LN[class_id] + bytes((number & 0x7F,))
+        with contextlib.suppress(DlmsError):
+            if number & 0x80:
+                answers.act(target, parameter or None, meter, origin)
+            else:
+                answers.write(target, parameter, meter, origin)
+    for class_id in touched:
+        head = class_id.to_bytes(2, "big") + bench_classes.LN[class_id]
+        for number in CLASSES[class_id].attributes:
+            assert isinstance(answers.read(head + bytes((number,)), meter, 48), bytes)
+
+
 def _opening(data: bytes) -> None:
     """The answer to an AARQ."""
     client = ClientAssociation(client_sap=16, mechanism=0, security_control=0)
@@ -153,4 +182,5 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "profile": _profile,
     "client": _client,
     "server": _server,
+    "objects": _objects,
 }

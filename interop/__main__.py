@@ -1,8 +1,8 @@
-"""Who understands whom: `make interop` or `python -m interop [--json] [--write]`.
+"""Who understands whom: `make interop` or `python -m interop [--json | --write]`.
 
 Every cell is one service in one way to associate, between our client or meters and an implementation that others wrote,
 in a process and an environment of its own. Exit 0 when each is as it should be or its red is explained in `known.toml`,
-1 when not, 3 when a peer is not installed (`make peers`).
+1 when not, 3 when a peer is not installed (`make peers`). `--write` writes such a run down in `docs/interop.md`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,12 @@ from rich.console import Console
 from rich.table import Table
 
 from interop.known import everything
-from interop.rows import SERVICES, WORDS, Row, rows
+from interop.rows import SERVICES, WORDS, rows
 from interop.running import Outcome, Result, run
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "interop.md"
-_SIGNS = {
-    "ok": "[green]ok[/]",
-    "refused": "[green]no[/]",
-    "absent": "[dim]-[/]",
-    "closed": "[dim].[/]",
-    "red": "[red]RED[/]",
-}
+_WORDS = {"ok": "ok", "refused": "no", "absent": "-", "closed": ".", "red": "RED"}
+_COLOURS = {"ok": "green", "refused": "green", "absent": "dim", "closed": "dim", "red": "red"}
 
 
 def table(result: Result) -> Table:
@@ -42,10 +37,18 @@ def table(result: Result) -> Table:
     return found
 
 
+def word(found: Outcome | None) -> str:
+    """One cell in a word; empty for what is not asked."""
+    if found is None:
+        return ""
+    return "def" if found.kind == "red" and found.explained else _WORDS[found.kind]
+
+
 def _sign(found: Outcome | None) -> str:
     if found is None:
         return ""
-    return "[yellow]def[/]" if found.kind == "red" and found.explained else _SIGNS[found.kind]
+    colour = "yellow" if found.kind == "red" and found.explained else _COLOURS[found.kind]
+    return f"[{colour}]{word(found)}[/]"
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -63,14 +66,15 @@ def as_json(result: Result) -> dict[str, Any]:
     }
 
 
-def page(plan: list[Row]) -> str:
-    """`docs/interop.md`: what is tried and what is known, without anything that differs from run to run."""
+def page(result: Result) -> str:
+    """`docs/interop.md`: what became of each cell and what is known, without anything that differs from run to run."""
     lines = [
         "# Who understands whom",
         "",
         "`make interop` holds every session below with implementations that others wrote, each in a process and an",
-        "environment of its own (`make peers`), and prints the matrix; `.ci/run` fails on a cell that is red and not",
-        "explained here, and on an explained one that has healed. No Indian meter is among them.",
+        "environment of its own (`make peers`), and prints this matrix, which `python -m interop --write` wrote down.",
+        "`.ci/run` fails on a peer that is missing, on a cell that is red and not explained below, on an explained one",
+        "that has healed, and when this page says anything else than its run. No Indian meter is among them.",
         "",
         "## Services",
         "",
@@ -80,7 +84,15 @@ def page(plan: list[Row]) -> str:
         "",
         "## Sessions",
         "",
-        *(f"- {row.key}" + ("" if row.expected == "ok" else " (must be refused)") for row in plan),
+        "ok; no: refused as it should be; -: not offered by the peer; .: no association to ask in; def: the peer's",
+        "defect; RED: not explained; empty: not asked.",
+        "",
+        f"| session | {' | '.join(SERVICES)} |",
+        f"|---|{'---|' * len(SERVICES)}",
+        *(
+            f"| {row.key} | {' | '.join(word(result.cells.get((row, name))) for name in SERVICES)} |"
+            for row in dict.fromkeys(row for row, _ in result.cells)
+        ),
         "",
         "## What a peer does not offer, and its defects",
         "",
@@ -99,13 +111,12 @@ def page(plan: list[Row]) -> str:
 def main(words: list[str]) -> int:
     """Run and print; the exit code."""
     plan = list(rows())
-    if "--write" in words:
-        PAGE.write_text(page(plan), "utf-8")
-        return 0
     told = Console(stderr=True)
     with told.status("") as status:
         result = run(plan, told=lambda row, name, _: status.update(f"{row.key}: {name}"))
-    if "--json" in words:
+    if "--write" in words and not result.missing:
+        PAGE.write_text(page(result), "utf-8")
+    elif "--json" in words:
         sys.stdout.write(json.dumps(as_json(result)) + "\n")
     else:
         Console(width=190).print(table(result))

@@ -19,7 +19,8 @@ _ATTRIBUTES: Final = frozenset(("at", "framing", "mechanism", "control", "form",
 class Known:
     """One fact about a peer. `absent` is not tried; a `defect` is tried every time and must still be there.
 
-    `where` narrows the rows by their attributes, `services` the columns; empty means all.
+    `where` narrows the rows by their attributes, `services` the columns; empty means all. `on_the_line`: octets, in
+    hexadecimal, that bring the defect about in whatever cell the cipher or a checksum happens to put them.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Known:
     evidence: str
     bytes: str = ""
     clause: str = ""
+    on_the_line: str = ""
 
     def holds(self, row: Row, service: str) -> bool:
         """Whether it speaks of that cell."""
@@ -66,6 +68,19 @@ def _facts(kind: Literal["absent", "defect"], entries: Iterable[Mapping[str, Any
 def _rest(entry: Mapping[str, Any]) -> dict[str, Any]:
     rest = {name: value for name, value in entry.items() if name != "where"}
     return rest | {"services": tuple(rest.get("services", ()))}
+
+
+def by_chance(row: Row, heard: Iterable[bytes]) -> Known | None:
+    """The defect that octets on the line brought about, where a peer has one that does not belong to certain cells.
+
+    :param heard: what our end said to it over the row's last connection.
+    """
+    said = list(heard)
+    for fact in everything():
+        of_row = (row.peer, row.role) == (fact.peer, fact.role) and row.framing in fact.where.get("framing", ())
+        if fact.on_the_line and of_row and any(bytes.fromhex(fact.on_the_line) in each for each in said):
+            return fact
+    return None
 
 
 def known(row: Row, service: str) -> Known | None:

@@ -36,11 +36,14 @@ from bahal.fleet.store import MeterColumns
 from bahal.shared.clock import WallClock
 from interop.ours import COUNTERS, OurClient, encode, plain, selection
 from interop.peer import Driver
-from interop.rows import Row
+from interop.rows import WRONG_KEY, WRONG_PASSWORD, Row
 
 CLIENT_TITLE: Final = "5045455200000001"
 MAX_PDU: Final = 512
 """Longest APDU that every client takes here: small enough that an object list comes in blocks."""
+
+FLAGS: Final = b"A\x7e\x7eB\x7e\x7e\x7eC"
+"""What the note holds before anybody writes it: the flag of HDLC, next to itself."""
 
 NOTE_LN: Final = "0.0.96.50.0.255"
 _METERS: Final = 24
@@ -80,9 +83,11 @@ class Meter(Protocol):
 
 def base_settings(row: Row, meter: RosterRow) -> dict[str, Any]:
     """A client's settings for one meter of a roster, by what the row says."""
-    wrong = row.note == "wrong key"
+    wrong = row.note == WRONG_KEY
     reading = row.sap == 32
     secret = b"" if row.sap == 16 else meter.mr_lls if reading else meter.us_hls
+    if row.note == WRONG_PASSWORD:
+        secret = secret[::-1]
     encryption = meter.mr_ek if reading else meter.us_ek
     return {
         "framing": row.framing,
@@ -164,7 +169,7 @@ class Stand:
     def __init__(self, meter: RosterRow, folder: Path, counters: Counters) -> None:
         self.meter = meter
         self.row = Row(peer="", role="client", at="stand")
-        self.note = b""
+        self.note = FLAGS
         self.tape: list[str] = []
         self.answers = stand_answers()
         self._counters = counters
@@ -189,7 +194,7 @@ class Stand:
     def begin(self, row: Row) -> None:
         """From now on its meter is spoken to as the row says."""
         self.row = row
-        self.note = b""
+        self.note = FLAGS
         self._seen = len(self._movements())
 
     def serve(self, link: socket.socket) -> None:
@@ -375,7 +380,7 @@ class Fleet:
 # --- a peer's meter ---------------------------------------------------------------------------------------------------
 
 _STAMPS: Final = [datetime(2026, 11, 23, hour, 30 * half, tzinfo=india.IST) for hour in range(24) for half in (0, 1)]
-_KEYS: Final = {
+_KEYS: Final[dict[str, bytes]] = {
     "mr_ek": bytes(range(0x40, 0x50)),
     "us_ek": bytes(range(16)),
     "us_ak": bytes(range(0xD0, 0xE0)),
@@ -392,7 +397,11 @@ PEER_ROW: Final = RosterRow(
     phase=1,
     mr_lls=b"chhattis",
     push_ek=bytes(16),
-    **_KEYS,
+    mr_ek=_KEYS["mr_ek"],
+    us_ek=_KEYS["us_ek"],
+    us_ak=_KEYS["us_ak"],
+    us_hls=_KEYS["us_hls"],
+    mk=_KEYS["mk"],
 )
 
 
@@ -419,7 +428,7 @@ OBJECTS: Final[list[tuple[int, str, dict[int, Any]]]] = [
     (71, "0.0.17.0.0.255", {4: ["uint32", 5_000]}),
     (70, "0.0.96.3.10.255", {2: ["boolean", True], 3: ["enum", 1], 4: ["enum", 4]}),
     (64, "0.0.43.0.3.255", {3: ["enum", 0]}),
-    (1, NOTE_LN, {2: ["octets", ""]}),
+    (1, NOTE_LN, {2: ["octets", FLAGS.hex()]}),
     (7, "1.0.99.1.0.255", {2: _INTERVALS, 3: _CAPTURED, 4: ["uint32", 1_800]}),
     (7, "1.0.99.2.0.255", {2: _INTERVALS, 3: _CAPTURED, 4: ["uint32", 1_800]}),
 ]

@@ -26,10 +26,11 @@ ASSOCIATED: Final = (
     "relay",
     "release",
 )
-SERVICES: Final = (*ASSOCIATED, "push")
+SERVICES: Final = (*ASSOCIATED[:2], "flags", *ASSOCIATED[2:], "push")
 WORDS: Final = {
     "open": "AARQ, AARE and the proofs of HLS",
     "get": "GET of a value and its scaler",
+    "flags": "GET of octets that look like the flags between HDLC frames",
     "block": "GET that does not fit one APDU: the object list",
     "list": "GET of three attributes in one request",
     "range": "GET of a load profile between two moments",
@@ -44,6 +45,11 @@ WORDS: Final = {
 }
 # Rows whose point is how they open, and that the rest then works, need not repeat everything.
 _SHORT: Final = ("open", "get", "list", "relay", "release")
+# Only where nothing is ciphered do the octets stand on the line as they are.
+_FLAGS: Final = ("open", "get", "flags", *ASSOCIATED[2:])
+ALTERED: Final = "altered tag"
+WRONG_KEY: Final = "wrong key"
+WRONG_PASSWORD: Final = "wrong password"  # noqa: S105 - the name of a row
 
 MECHANISMS: Final = {0: "none", 1: "LLS", 2: "HLS 2", 3: "HLS 3", 5: "HLS 5"}
 _SAPS: Final = {0: 16, 1: 32, 2: 48, 3: 48, 5: 48}
@@ -89,7 +95,7 @@ class Row:
 
     def expects(self, service: str) -> Expected:
         """What must become of a service: our meters do not let everybody do everything; peers' meters do."""
-        if service == "open":
+        if service == "open" or self.note == ALTERED:
             return self.expected
         if self.role == "client" and service != "push":
             if self.sap != 48 and service in ("set", "set_block", "action", "relay"):
@@ -140,8 +146,8 @@ def _clients_at_fleet(peer: str) -> Iterator[Row]:
     )
     yield row(mechanism=2, control=0x30, form="glo", make="shivnath", note="make with doubled values", services=_SHORT)
     yield row(mechanism=3, control=0x30, form="glo", note="not ours", expected="refused", services=("open",))
-    yield row(mechanism=5, control=0x30, form="glo", note="wrong key", expected="refused", services=("open",))
-    yield row(mechanism=5, control=0x30, form="general-glo", note="wrong key", expected="refused", services=("open",))
+    yield row(mechanism=5, control=0x30, form="glo", note=WRONG_KEY, expected="refused", services=("open",))
+    yield row(mechanism=5, control=0x30, form="general-glo", note=WRONG_KEY, expected="refused", services=("open",))
 
 
 def _clients_at_stand(peer: str) -> Iterator[Row]:
@@ -149,17 +155,18 @@ def _clients_at_stand(peer: str) -> Iterator[Row]:
         return Row(peer=peer, role="client", at="stand", framing=framing, **settings)  # type: ignore[arg-type]
 
     for framing in ("wrapper", "hdlc"):
-        yield row(framing, mechanism=1)
+        yield row(framing, mechanism=1, services=_FLAGS if framing == "hdlc" else ASSOCIATED)
         yield row(framing, mechanism=5, control=0x10, form="glo")
         yield row(framing, mechanism=5, control=0x20, form="glo")
         yield row(framing, mechanism=2, control=0x30, form="glo")
+        yield row(framing, mechanism=1, note=WRONG_PASSWORD, expected="refused", services=("open",))
     yield row("wrapper", mechanism=5, control=0x30, form="general-glo", note="long SET")
     yield row("hdlc")
     yield row("hdlc", mechanism=1, control=0x20, form="glo")
     yield row("hdlc", mechanism=5, control=0x30, form="glo")
     yield row("hdlc", mechanism=5, control=0x30, form="ded")
     yield row("hdlc", mechanism=5, control=0x30, form="general-glo")
-    yield row("hdlc", mechanism=5, control=0x30, form="glo", note="wrong key", expected="refused", services=("open",))
+    yield row("hdlc", mechanism=5, control=0x30, form="glo", note=WRONG_KEY, expected="refused", services=("open",))
 
 
 def _pushes(peer: str) -> Iterator[Row]:
@@ -172,6 +179,16 @@ def _pushes(peer: str) -> Iterator[Row]:
             form="general-glo" if control else "plain",
             services=("push",),
         )
+    yield Row(
+        peer=peer,
+        role="client",
+        at="stand",
+        control=0x30,
+        form="general-glo",
+        note=ALTERED,
+        expected="refused",
+        services=("push",),
+    )
 
 
 def _our_client(peer: str, framing: str) -> Iterator[Row]:
@@ -179,7 +196,8 @@ def _our_client(peer: str, framing: str) -> Iterator[Row]:
         return Row(peer=peer, role="meter", at="peer", framing=framing, **settings)  # type: ignore[arg-type]
 
     yield row()
-    yield row(mechanism=1)
+    yield row(mechanism=1, services=_FLAGS if framing == "hdlc" else ASSOCIATED)
+    yield row(mechanism=1, note=WRONG_PASSWORD, expected="refused", services=("open",))
     yield row(mechanism=1, control=0x20, form="glo")
     yield row(mechanism=5, control=0x10, form="glo")
     yield row(mechanism=5, control=0x20, form="glo")
@@ -187,8 +205,8 @@ def _our_client(peer: str, framing: str) -> Iterator[Row]:
     yield row(mechanism=5, control=0x30, form="ded")
     yield row(mechanism=5, control=0x30, form="general-glo")
     yield row(mechanism=2, control=0x30, form="glo")
-    yield row(mechanism=5, control=0x30, form="glo", note="wrong key", expected="refused", services=("open",))
-    yield row(mechanism=5, control=0x30, form="general-glo", note="wrong key", expected="refused", services=("open",))
+    yield row(mechanism=5, control=0x30, form="glo", note=WRONG_KEY, expected="refused", services=("open",))
+    yield row(mechanism=5, control=0x30, form="general-glo", note=WRONG_KEY, expected="refused", services=("open",))
     if framing == "wrapper":
         yield row(control=0x30, form="general-glo", services=("push",))
         yield row(services=("push",))

@@ -109,6 +109,10 @@ def _get(asking: Asking) -> None:
     asking.same(_SCALER)
 
 
+def _flags(asking: Asking) -> None:
+    asking.same(_NOTE)
+
+
 def _block(asking: Asking) -> None:
     found = asking.ask("get", **_LIST)
     if len(str(found)) < MAX_PDU:
@@ -190,6 +194,7 @@ def _release(asking: Asking) -> None:
 SCRIPTS: Final[dict[str, Callable[[Asking], None]]] = {
     "open": _open,
     "get": _get,
+    "flags": _flags,
     "block": _block,
     "list": _list,
     "range": _range,

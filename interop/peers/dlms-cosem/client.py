@@ -20,7 +20,8 @@ from dlms_cosem.exceptions import DlmsClientException
 from dlms_cosem.protocol import xdlms
 
 METER = 1
-DEADLINE_S = 4
+DEADLINE_S = 3
+ENDING_S = 1
 TAGS = {"null": 0, "array": 1, "structure": 2, "uint32": 6, "octets": 9, "int8": 15, "enum": 22}
 WIDTHS = {"uint32": 4, "int8": 1, "enum": 1}
 
@@ -50,6 +51,9 @@ class SocketLine:
         while not read.endswith(expected):
             read += self.read(1)
         return read
+
+    def patience(self, seconds):
+        self.socket.settimeout(seconds)
 
     def close(self):
         self.socket.close()
@@ -128,14 +132,15 @@ class Driver:
 
     def __init__(self):
         self.client = None
+        self.line = None
 
     def open(self, asked):
         """Connect and associate."""
         self.drop(asked)
         where = {"client_logical_address": asked["sap"], "server_logical_address": METER}
         if asked["framing"] == "hdlc":
-            line = SocketLine(asked["host"], asked["port"])
-            io = SerialHdlcTransport(serial_port=None, serial=line, **where)
+            self.line = SocketLine(asked["host"], asked["port"])
+            io = SerialHdlcTransport(serial_port=None, serial=self.line, **where)
         else:
             io = Listening(host=asked["host"], port=asked["port"], timeout=DEADLINE_S, **where)
         control = asked["control"]
@@ -200,16 +205,18 @@ class Driver:
 
     def release(self, asked):
         """Release, and hang up as the library does."""
-        client, self.client = self.client, None
-        client.release_association()
-        client.disconnect()
+        self.client.release_association()
+        if self.line is not None:
+            self.line.patience(ENDING_S)
+        self.client.disconnect()
+        self.drop(asked)
 
     def drop(self, asked):
         """Hang up without a word."""
         client, self.client = self.client, None
-        if client is None:
-            return
-        line = getattr(client.io_interface, "tcp_socket", None) or getattr(client.io_interface, "_serial", None)
+        line, self.line = self.line, None
+        if line is None and client is not None:
+            line = client.io_interface.tcp_socket
         if line is not None:
             line.close()
 

@@ -47,7 +47,7 @@ check: $(READY)
 
 bench: $(READY)
 	@test -n "$(NAME)" || { echo "Say which: make bench NAME=session" >&2; exit 2; }
-	@$(BIN)/python -m bench.$(NAME) $(ARGS)
+	@$(BIN)/python -m bench.$(subst -,_,$(NAME)) $(ARGS)
 
 fuzz: $(READY)
 	@test -n "$(NAME)" || { echo "Say which: make fuzz NAME=axdr" >&2; exit 2; }

@@ -215,17 +215,18 @@ def _tellings(
     A first breath begins as a moment and ends a trouble; both moments are over at once.
     """
     rows = many(
-        "WITH place AS (SELECT * FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) AS p (meter, kind, since))"
-        " SELECT p.meter, p.kind, h.at, h.began AND h.name <> 'first_breath', h.source = 'log', h.doubtful,"
-        " CASE h.name WHEN 'last_gasp' THEN 'gasp' WHEN 'first_breath' THEN 'breath' ELSE h.source END"
-        " FROM place p JOIN protection_happening h ON h.meter = p.meter AND h.at >= p.since"
-        " AND (h.name = p.kind OR p.kind = 'supply_lost' AND h.name IN ('last_gasp', 'first_breath') AND h.began)"
-        " UNION ALL SELECT p.meter, p.kind, t.began_at, true, false, t.doubtful, t.how FROM place p"
-        " JOIN incidents_trouble t ON t.meter = p.meter AND t.kind = p.kind"
-        " WHERE t.ended_at IS NULL AND t.began_at < p.since OR t.how = 'silence' AND t.began_at >= p.since"
-        " UNION ALL SELECT p.meter, p.kind, t.ended_at, false, false, false, 'read' FROM place p"
-        " JOIN incidents_trouble t ON t.meter = p.meter AND t.kind = p.kind"
-        " WHERE t.ended_how = 'read' AND t.ended_at >= p.since",
+        "SELECT p.meter, p.kind, t.* FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) AS p (meter, kind, since)"
+        " CROSS JOIN LATERAL (SELECT h.at, h.began, h.source = 'log', h.doubtful, h.source"
+        "   FROM protection_happening h WHERE h.meter = p.meter AND h.name = p.kind AND h.at >= p.since"
+        "   UNION ALL SELECT h.at, h.name = 'last_gasp', false, h.doubtful,"
+        "   CASE h.name WHEN 'last_gasp' THEN 'gasp' ELSE 'breath' END FROM protection_happening h"
+        "   WHERE p.kind = 'supply_lost' AND h.meter = p.meter AND h.name IN ('last_gasp', 'first_breath') AND h.began"
+        "   AND h.at >= p.since"
+        "   UNION ALL SELECT t.began_at, true, false, t.doubtful, t.how FROM incidents_trouble t"
+        "   WHERE t.meter = p.meter AND t.kind = p.kind"
+        "   AND (t.ended_at IS NULL AND t.began_at < p.since OR t.how = 'silence' AND t.began_at >= p.since)"
+        "   UNION ALL SELECT t.ended_at, false, false, false, 'read' FROM incidents_trouble t"
+        "   WHERE t.meter = p.meter AND t.kind = p.kind AND t.ended_how = 'read' AND t.ended_at >= p.since) t",
         *(list(column) for column in zip(*places, strict=True)),
     )
     found: dict[tuple[str, str], list[tuple[datetime, bool, bool, bool, str]]] = {}

@@ -6,13 +6,14 @@ are not there, it waits, or is estimated from the consumer's own past when so ma
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
 
 from bahal.domains.billing.history import Estimate, Past, estimate
-from bahal.domains.billing.queries import Billed, billed, held_drafts
+from bahal.domains.billing.queries import Billed, billed, carried_before, held_drafts
 from bahal.domains.billing.registers import Stand, Used, covered, spread, uses
 from bahal.domains.tariffs.determinants import Determinants, Facts, Span, Use
 from bahal.foundation.rows import many
@@ -69,6 +70,8 @@ def gather(
     terms = terms_of(connections=connections)
     since = {each.id: read_since(bills.get(each.id, ())) for each in wanted}
     stands = stands_of(since=since, until=until)
+    exporting = [id_ for id_, kept in stands.items() if any(stand.export_wh for stand in kept)]
+    carried = carried_before(connections=exporting, day=until) if exporting else {}
     ready = []
     for each in wanted:
         periods = bills.get(each.id, ())
@@ -78,7 +81,13 @@ def gather(
             continue
         start, used, estimated, guess = found
         spans = spans_of(each.facts, terms.get(each.id, ()), start, until)
-        determinants = Determinants(start=start, end=until, spans=spans, uses=(*map(use_of, used), *estimated))
+        determinants = Determinants(
+            start=start,
+            end=until,
+            spans=spans,
+            uses=(*map(use_of, used), *estimated),
+            carried_wh=carried.get(each.id, 0),
+        )
         past = [period.past for period in periods]
         ready.append(
             Ready(each.id, each.centre, spans[-1].facts.load_w or each.load_w, determinants, used, past, guess)
@@ -110,7 +119,7 @@ def stands_of(*, since: Mapping[int, date], until: date) -> Mapping[int, list[St
         kept = found.setdefault(connection, [])
         if revision:
             kept.pop()  # a later revision takes its predecessor's place
-        parts = tuple((zone, part) for zone, part in zones) if zones else ()
+        parts = tuple((zone, part) for zone, part in json.loads(zones)) if zones else ()
         kept.append(Stand(read_on, meter, wh, export_wh, vah, demand_w, parts, digits))
     return found
 

@@ -19,6 +19,8 @@ from bahal.shared.home import Home, read_json
 
 CRASH_POINTS: frozenset[str] = frozenset(
     {
+        "bill.batch_after_commit",
+        "bill.batch_before_commit",
         "headend.collect_claimed",
         "headend.collected",
         "headend.push_received",

@@ -202,11 +202,20 @@ class DepositMalformed(Refusal):
 
 
 class DepositRateUnknown(Refusal):
-    """No rate of interest is in force."""
+    """No rate of interest on deposits is in force, or nobody answers for it."""
 
     code = "deposit_rate_unknown"
-    hi = "{day} को प्रतिभूति ब्याज की कोई दर लागू नहीं।"
-    en = "No rate of interest on deposits is in force on {day}."
+    hi = "{day} को प्रतिभूति ब्याज की कोई स्वीकृत दर लागू नहीं।"
+    en = "No accepted rate of interest on deposits is in force on {day}."
+
+
+class GroupMalformed(Refusal):
+    """A billing group needs a day that every month has, and days to pay."""
+
+    code = "billing_group_malformed"
+    exit_code = USAGE
+    hi = "वितरण केंद्र {centre}: जारी दिन {issue_day} (1 - 28) या भुगतान के दिन {days_to_pay} ठीक नहीं।"
+    en = "Centre {centre}: day of issue {issue_day} (1 - 28) or days to pay {days_to_pay} will not do."
 
 
 class CycleNotDue(Refusal):

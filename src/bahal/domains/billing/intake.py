@@ -24,13 +24,14 @@ class Came(NamedTuple):
 
 
 class Doubted(NamedTuple):
-    """A row that cannot be taken, as it came, and why."""
+    """A row that cannot be taken, as it came, and why; `stand` is what was read out of it, if anything was."""
 
     connection: int | None
     meter: str
     read_on: date | None
     row: Mapping[str, Any]
     refusal: Refusal
+    stand: Stand | None = None
 
 
 class Taken(NamedTuple):
@@ -59,7 +60,9 @@ def take(came: Sequence[Came], *, loads: Mapping[int, int], today: date) -> Take
             else:
                 known += 1
         except Refusal as refusal:
-            doubted.append(Doubted(each.connection, each.stand.meter, each.stand.read_on, _row(each.stand), refusal))
+            doubted.append(
+                Doubted(each.connection, each.stand.meter, each.stand.read_on, _row(each.stand), refusal, each.stand)
+            )
     write(new)
     return Taken(len(new), known, doubted)
 

@@ -219,17 +219,3 @@ class Group(models.Model):
             models.CheckConstraint(name="group_day", condition=Q(issue_day__gte=1, issue_day__lte=28)),
             models.CheckConstraint(name="group_days_to_pay", condition=Q(days_to_pay__gte=1)),
         ]
-
-
-class DepositRate(models.Model):
-    """Yearly interest on security deposits, in basis points, from a day on; with its source and whether it was
-    verified."""
-
-    effective_from = models.DateField(primary_key=True)
-    basis_points = models.IntegerField()
-    source = models.TextField()
-    verified = models.BooleanField()
-
-    class Meta:
-        app_label = "billing"
-        constraints = [models.CheckConstraint(name="deposit_rate", condition=Q(basis_points__gte=0))]

@@ -203,6 +203,24 @@ def decide(*, draft: int, state: str, officer: str, reason: str, at: datetime, b
 
 
 @transaction_required
+def drop_held(*, connection: int, officer: str, reason: str, at: datetime) -> None:
+    """Drop the held draft of a connection, if it has one.
+
+    :raises ReasonWanted: no reason was given.
+    """
+    if not reason.strip():
+        raise ReasonWanted()
+    run(
+        "UPDATE billing_draft SET state = 'dropped', decided_by = %s, decided_at = %s, reason = %s"
+        " WHERE connection = %s AND state = 'held'",
+        officer,
+        at,
+        reason.strip(),
+        connection,
+    )
+
+
+@transaction_required
 def learn(bodies: Sequence[str], *, fragments: Fragments) -> None:
     """Keep fragments that are new, and know the numbers of all of these."""
     run(
@@ -246,13 +264,6 @@ def set_group(*, centre: int, issue_day: int, days_to_pay: int) -> None:
         issue_day,
         days_to_pay,
     )
-
-
-@transaction_required
-def set_deposit_rate(*, effective_from: date, basis_points: int, source: str, verified: bool) -> None:
-    """Keep a yearly rate of interest on deposits, in force from a day on."""
-    row = (effective_from, basis_points, source, verified)
-    copy("billing_depositrate", ("effective_from", "basis_points", "source", "verified"), [row])
 
 
 def array(numbers: Iterable[int]) -> str:

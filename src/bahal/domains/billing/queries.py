@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from bahal.domains.billing.errors import BillHasNoLines, BillUnknown
+from bahal.domains.billing.errors import BillHasNoLines, BillUnknown, RegisterUnknown
 from bahal.domains.billing.explanations import fragments_in, unpack
 from bahal.domains.billing.history import Past
+from bahal.domains.billing.registers import Stand
 from bahal.foundation.rows import many, one, value
 
 
@@ -146,22 +148,47 @@ def billed(*, connections: Sequence[int], since: date) -> Mapping[int, list[Bill
     return found
 
 
-def amount_of_period(*, connection: int, period_from: date) -> tuple[int, int, int]:
-    """What a period was billed at in all, in paise; the latest sequence of its documents, and its first bill's id (0:
-    none)."""
-    row = one(
-        "WITH bills AS (SELECT id, sequence, paise FROM billing_bill WHERE connection = %s AND period_from = %s),"
-        " notes AS (SELECT sequence, paise FROM billing_creditnote WHERE connection = %s AND period_from = %s)"
-        " SELECT coalesce((SELECT sum(paise) FROM bills), 0) - coalesce((SELECT sum(paise) FROM notes), 0),"
-        " greatest((SELECT max(sequence) FROM bills), (SELECT max(sequence) FROM notes)),"
-        " (SELECT id FROM bills ORDER BY sequence LIMIT 1)",
+class Document(NamedTuple):
+    """A bill or a credit note of a period; `paise` is signed."""
+
+    sequence: int
+    id: int
+    number: str
+    paise: int
+    month: date
+    period_from: date
+    period_to: date
+    kept: tuple[int, str, list[int]]
+
+
+def documents_of(*, connection: int, period_from: date) -> list[Document]:
+    """The bills and credit notes with lines of the period that begins on a day, in the order they were made."""
+    rows = many(
+        "SELECT b.sequence, b.id, b.number, b.paise, b.month, b.period_from, b.period_to, e.body, e.amounts"
+        " FROM billing_bill b JOIN billing_explanation e ON e.bill = b.id"
+        " WHERE b.connection = %s AND b.period_from = %s"
+        " UNION ALL SELECT n.sequence, n.id, n.number, -n.paise, b.month, b.period_from, b.period_to, n.body, n.amounts"
+        " FROM billing_creditnote n JOIN billing_bill b ON b.id = n.bill"
+        " WHERE n.connection = %s AND n.period_from = %s ORDER BY 1",
         connection,
         period_from,
         connection,
         period_from,
     )
-    assert row is not None
-    return int(row[0]), row[1] or 0, row[2] or 0
+    return [Document._make((*row[:7], (row[1], row[7], row[8]))) for row in rows]
+
+
+def carried_before(*, connections: Sequence[int], day: date) -> Mapping[int, int]:
+    """The export in Wh that the latest bill of each connection before a day left over; without any it is missing."""
+    rows = many(
+        "SELECT DISTINCT ON (b.connection) b.connection, coalesce((e.body::jsonb ->> 'carried_wh')::bigint, 0)"
+        " FROM billing_bill b JOIN billing_explanation e ON e.bill = b.id"
+        " WHERE b.connection = ANY(%s::bigint[]) AND b.period_to <= %s"
+        " ORDER BY b.connection, b.period_to DESC, b.sequence DESC",
+        list(connections),
+        day,
+    )
+    return {row[0]: row[1] for row in rows if row[1]}
 
 
 def held_drafts(*, connections: Sequence[int]) -> Mapping[int, int]:
@@ -171,6 +198,12 @@ def held_drafts(*, connections: Sequence[int]) -> Mapping[int, int]:
         list(connections),
     )
     return dict(rows)
+
+
+def connection_of_draft(*, draft: int) -> int | None:
+    """The connection of a draft; None if there is no such draft."""
+    found: int | None = value("SELECT connection FROM billing_draft WHERE id = %s", draft)
+    return found
 
 
 class Waiting(NamedTuple):
@@ -193,7 +226,7 @@ def review_queue(*, limit: int = 100) -> list[Waiting]:
         " WHERE state = 'held' ORDER BY id LIMIT %s",
         limit,
     )
-    return [Waiting(*row) for row in rows]
+    return [Waiting._make((*row[:-1], json.loads(row[-1]))) for row in rows]
 
 
 class Doubt(NamedTuple):
@@ -214,7 +247,7 @@ def open_doubts(*, limit: int = 100) -> list[Doubt]:
         " ORDER BY id LIMIT %s",
         limit,
     )
-    return [Doubt(*row) for row in rows]
+    return [Doubt._make((*row[:-1], json.loads(row[-1]))) for row in rows]
 
 
 class Group(NamedTuple):
@@ -231,16 +264,6 @@ USUAL_GROUP = Group(issue_day=5, days_to_pay=15)
 def groups() -> Mapping[int, Group]:
     """The billing group of each centre that has one."""
     return {row[0]: Group(*row[1:]) for row in many("SELECT centre, issue_day, days_to_pay FROM billing_group")}
-
-
-def deposit_rate(*, on: date) -> tuple[int, str, bool] | None:
-    """Basis points a year in force on a day, their source and whether it was verified; None without one."""
-    row = one(
-        "SELECT basis_points, source, verified FROM billing_depositrate WHERE effective_from <= %s"
-        " ORDER BY effective_from DESC LIMIT 1",
-        on,
-    )
-    return None if row is None else (row[0], row[1], row[2])
 
 
 def untrued(*, after: int, limit: int) -> list[tuple[int, date]]:
@@ -268,3 +291,19 @@ def latest_end(*, connection: int) -> date | None:
         connection,
     )
     return found
+
+
+def stand_of(*, connection: int, read_on: date) -> Stand:
+    """The register of a day, of the meter that stayed.
+
+    :raises RegisterUnknown: there is none.
+    """
+    row = one(
+        "SELECT read_on, meter, wh, export_wh, vah, demand_w, digits FROM billing_stand"
+        " WHERE connection = %s AND read_on = %s ORDER BY meter DESC LIMIT 1",
+        connection,
+        read_on,
+    )
+    if row is None:
+        raise RegisterUnknown(connection=connection, day=read_on)
+    return Stand(*row[:-1])._replace(digits=row[-1])

@@ -38,7 +38,8 @@ class Posting(models.Model):
     """A line of a transaction: those of `DUES` and `HELD` carry the connection, `receivable` of a bill its bill."""
 
     id = models.BigAutoField(primary_key=True)
-    transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, db_column="transaction")
+    # The trigger that lets a posting join only its own transaction stands for the foreign key.
+    transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, db_column="transaction", db_constraint=False)
     account = models.TextField(choices=[(account, account) for account in ACCOUNTS])
     connection = models.BigIntegerField(null=True)
     bill = models.BigIntegerField(null=True)

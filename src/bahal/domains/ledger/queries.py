@@ -1,7 +1,7 @@
 """What a connection owes and what it has paid in advance."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 from bahal.foundation.rows import many, one
@@ -102,3 +102,22 @@ def acts_of(*, kind: str, references: Iterable[str]) -> set[str]:
         list(references),
     )
     return {row[0] for row in rows}
+
+
+def deposits_through(*, since: date, until: date) -> Mapping[int, list[tuple[date, int]]]:
+    """The deposit of each connection that held one on a day of `[since, until)`: days on which it became so many paise,
+    the first not before `since`. Days are India's."""
+    rows = many(
+        "SELECT connection, day, -sum(paise) OVER (PARTITION BY connection ORDER BY day)::bigint FROM ("
+        "  SELECT p.connection, greatest(%s, (t.business_at AT TIME ZONE 'Asia/Kolkata')::date) AS day,"
+        "         sum(p.paise)::bigint AS paise"
+        "  FROM ledger_posting p JOIN ledger_transaction t ON t.id = p.transaction"
+        "  WHERE p.account = 'deposit' AND (t.business_at AT TIME ZONE 'Asia/Kolkata')::date < %s GROUP BY 1, 2"
+        ") AS changed ORDER BY connection, day",
+        since,
+        until,
+    )
+    found: dict[int, list[tuple[date, int]]] = {}
+    for connection, day, paise in rows:
+        found.setdefault(connection, []).append((day, paise))
+    return found

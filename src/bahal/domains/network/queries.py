@@ -128,3 +128,20 @@ def loss_history(*, scope: str, place: int, since: date, until: date) -> list[Lo
         until,
     )
     return [Loss(*row) for row in rows]
+
+
+def centre_of(*, connection: int) -> int:
+    """The distribution centre of a connection; 0 where there is no such connection."""
+    return value("SELECT centre FROM network_connection WHERE id = %s", connection) or 0
+
+
+def loads_of(*, connections: Iterable[int]) -> Mapping[int, int]:
+    """The sanctioned load of each connection in W."""
+    return dict(
+        many("SELECT id, sanctioned_load_w FROM network_connection WHERE id = ANY(%s::bigint[])", list(connections))
+    )
+
+
+def category_of(*, connection: int) -> str:
+    """The tariff category of a connection; empty where there is no such connection."""
+    return value("SELECT category FROM network_connection WHERE id = %s", connection) or ""

@@ -47,6 +47,57 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{bills} बिल जारी, कुल {paise}; अग्रिम से {advance_paise} समायोजित।",
         "{bills} bills posted, {paise} in all; {advance_paise} settled from advances.",
     ),
+    "bill.held": (
+        "{month} का बिल {paise} जाँच के लिए रोका गया: {why}।",
+        "The bill of {month} for {paise} is held for review: {why}.",
+    ),
+    "bill.released": (
+        "रोका हुआ बिल {number} ({paise}) जारी किया गया: {why}।",
+        "Held bill {number} for {paise} let go: {why}.",
+    ),
+    "bill.dropped": (
+        "{month} का रोका हुआ बिल {paise} छोड़ा गया: {why}।",
+        "The held bill of {month} for {paise} dropped: {why}.",
+    ),
+    "bill.revised": (
+        "{month} की दोबारा गणना, {number}: अंतर {paise}: {why}।",
+        "{month} rated again, {number}: a difference of {paise}: {why}.",
+    ),
+    "bill.meter_exchanged": (
+        "मीटर {meter} के स्थान पर {new_meter}; पुराने मीटर का अंतिम बिल {number}: {why}।",
+        "Meter {meter} exchanged for {new_meter}; final bill {number} of the old meter: {why}.",
+    ),
+    "bill.moved_out": (
+        "अंतिम बिल {number}, {paise}; प्रतिभूति और अग्रिम से {settled_paise} समायोजित, {refund_paise} वापसी योग्य, "
+        "{former_paise} पूर्व उपभोक्ता पर बकाया: {why}।",
+        "Final bill {number} for {paise}; {settled_paise} settled from deposit and advance, {refund_paise} to be paid "
+        "back, {former_paise} left as a former occupier's due: {why}.",
+    ),
+    "bill.terms_changed": (
+        "{effective_from} से श्रेणी {category}, {phases} फेज, भार {load_w} W: {why}।",
+        "From {effective_from} category {category}, {phases} phase, load {load_w} W: {why}.",
+    ),
+    "bill.registers_taken": (
+        "{registers} पठन लिए गए, {known} पहले से थे, {doubted} संदिग्ध।",
+        "{registers} registers taken, {known} known already, {doubted} in doubt.",
+    ),
+    "bill.register_corrected": (
+        "मीटर {meter} का {read_on} का पठन {before_kwh} के स्थान पर {kwh} kWh: {why}।",
+        "The register of meter {meter} for {read_on} is {kwh} kWh and not {before_kwh}: {why}.",
+    ),
+    "bill.doubt_settled": (
+        "संदिग्ध पठन {doubt} निपटाया गया: {why}।",
+        "Doubtful register {doubt} settled: {why}.",
+    ),
+    "bill.group_set": (
+        "वितरण केंद्र {centre} के बिल माह की {issue_day} तारीख़ को, भुगतान के {days_to_pay} दिन।",
+        "Bills of centre {centre} go out on day {issue_day} of the month, {days_to_pay} days to pay.",
+    ),
+    "deposit.taken": ("प्रतिभूति {paise} जमा, {reference}।", "Deposit of {paise} taken, {reference}."),
+    "deposit.interest": (
+        "प्रतिभूति पर {percent} % वार्षिक ब्याज {paise}; {settled_paise} बकाया में समायोजित।",
+        "Interest of {percent} % a year on the deposit: {paise}, of which {settled_paise} settled dues.",
+    ),
     "notice.served": (
         "{paise} के लिए लिखित सूचना {issued_on} को जारी, {served_on} को तामील: {service}।",
         "Written notice for {paise} issued on {issued_on}, served on {served_on}: {service}.",

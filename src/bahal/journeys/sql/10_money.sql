@@ -31,10 +31,12 @@ CREATE CONSTRAINT TRIGGER balanced AFTER INSERT ON ledger_transaction
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger_must_balance();
 
 -- A posting joins only a transaction made by the same database transaction; so nobody unbalances an older one.
-CREATE FUNCTION ledger_posting_joins() RETURNS trigger LANGUAGE plpgsql AS $$
+-- It stands for a foreign key too: one look by key for each transaction of a statement, however many postings it brings.
+CREATE FUNCTION ledger_posting_joins() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
-    IF EXISTS (SELECT FROM added a LEFT JOIN ledger_transaction t ON t.id = a.transaction
-               WHERE t.id IS NULL OR pg_current_xact_id()::xid <> t.xmin) THEN
+    IF EXISTS (SELECT FROM (SELECT DISTINCT transaction AS id FROM added) a
+               WHERE NOT EXISTS (SELECT FROM ledger_transaction t
+                                 WHERE t.id = a.id AND t.xmin = pg_current_xact_id()::xid)) THEN
         RAISE EXCEPTION 'a posting must be made together with its transaction' USING ERRCODE = 'BH003';
     END IF;
     RETURN NULL;

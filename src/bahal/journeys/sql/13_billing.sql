@@ -5,7 +5,7 @@ DECLARE t text;
 BEGIN
     -- billing_bill itself is in 10_money.sql
     FOREACH t IN ARRAY ARRAY['billing_fragment', 'billing_explanation', 'billing_creditnote', 'billing_register',
-                             'billing_terms', 'billing_depositrate'] LOOP
+                             'billing_terms'] LOOP
         EXECUTE format('CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON %I FOR EACH ROW EXECUTE FUNCTION refuse_change()', t);
         EXECUTE format('CREATE TRIGGER keep_table BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', t);
     END LOOP;

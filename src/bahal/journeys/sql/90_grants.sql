@@ -22,7 +22,7 @@ GRANT UPDATE (closed_at, outcome) ON arrears_plan TO app;
 GRANT UPDATE (decided_by, decided_at, accepted) ON arrears_writeoff TO app;
 GRANT EXECUTE ON FUNCTION arrears_outstanding TO app, reader;
 GRANT INSERT ON billing_fragment, billing_explanation, billing_creditnote, billing_draft, billing_register, billing_doubt,
-    billing_terms, billing_group, billing_depositrate TO app;
+    billing_terms, billing_group TO app;
 GRANT UPDATE (state, decided_by, decided_at, reason, bill) ON billing_draft TO app;
 GRANT UPDATE (settled_at, settled_by, reason) ON billing_doubt TO app;
 GRANT UPDATE (issue_day, days_to_pay) ON billing_group TO app;

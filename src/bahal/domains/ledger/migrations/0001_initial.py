@@ -84,7 +84,10 @@ class Migration(migrations.Migration):
                 (
                     "transaction",
                     models.ForeignKey(
-                        db_column="transaction", on_delete=django.db.models.deletion.PROTECT, to="ledger.transaction"
+                        db_column="transaction",
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="ledger.transaction",
                     ),
                 ),
             ],

@@ -10,6 +10,7 @@ STATUS: Mapping[str, int] = {
     "body_malformed": 400,
     "api_key_missing": 401,
     "report_unsigned": 401,
+    "webhook_unsigned": 401,
     "connection_unknown": 404,
     "order_unknown": 404,
     "key_reused_with_other_body": 409,

@@ -1,11 +1,12 @@
 """What outside services tell us by themselves: signed, recent, and safe to hear twice."""
 
 from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views.decorators.http import require_POST
 
 from bahal.domains.notices.operations import Report
-from bahal.edges.answers import refused
+from bahal.edges.answers import DatabaseAway, refused
 from bahal.edges.clock import clock
 from bahal.gateways.bank.webhooks import EVENT_HEADER, LONGEST_BODY, WebhookMalformed, read_event
 from bahal.gateways.bank.webhooks import SIGNATURE_HEADER as GATEWAY_SIGNATURE
@@ -58,4 +59,8 @@ def bank(request: HttpRequest) -> HttpResponse:
         return refused(WebhookMalformed(why="too long"))
     if event is None:
         return JsonResponse({"heard": False})
-    return JsonResponse({"heard": hear(event, body=request.body.decode(errors="replace"), at=now)})
+    try:
+        heard = hear(event, body=request.body.decode(errors="replace"), at=now)
+    except (OperationalError, InterfaceError):
+        return refused(DatabaseAway())  # it is told again
+    return JsonResponse({"heard": heard})

@@ -19,6 +19,13 @@ from bahal.dlms.objects.classes import LAYOUTS, SIMPLE_TYPES
 
 _WORD: Final = re.compile(r"\s*([a-z0-9-]+(?: octets)?|[(),])\s*")
 _ANY: Final = "any"
+# What a value of a simple type is here; whatever is not named is a number.
+_HOLDS: Final[Mapping[int, type]] = {
+    axdr.BOOLEAN: bool,
+    axdr.OCTET_STRING: bytes,
+    axdr.VISIBLE_STRING: str,
+    axdr.BIT_STRING: axdr.BitString,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +45,19 @@ class Layout:
                 raise ValueOutOfRange("any", value)
             return value
         if self.kind == "array":
+            if not isinstance(value, list):
+                raise ValueOutOfRange("array", value)
             (each,) = self.parts
             return axdr.array(*(each.encode(one) for one in value))
         if self.kind == "structure":
             if not isinstance(value, tuple) or len(value) != len(self.parts):
                 raise ValueOutOfRange(f"structure of {len(self.parts)}", value)
             return axdr.structure(*(part.encode(one) for part, one in zip(self.parts, value, strict=True)))
-        return SIMPLE_TYPES[self.kind].encode(value)
+        simple = SIMPLE_TYPES[self.kind]
+        # A method's parameter comes decoded: its tags are gone, so its values may be of any kind.
+        if type(value) is not _HOLDS.get(simple.tag, int):
+            raise ValueOutOfRange(self.kind, value)
+        return simple.encode(value)
 
     def read(self, raw: bytes) -> Any:
         """The value that A-XDR bytes hold, tag for tag of this layout; `encode` gives the bytes back.

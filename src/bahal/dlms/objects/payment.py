@@ -106,8 +106,8 @@ class Charge(Stored):
 
     def _update(self, parameter: axdr.Value) -> int:
         try:
-            _RATES.encode(parameter if isinstance(parameter, list) else None)
-        except (DlmsError, TypeError):
+            _RATES.encode(parameter)
+        except DlmsError:
             return apdu.TYPE_UNMATCHED
         scaling, commodity, table = self.values[_PASSIVE_TABLE]
         rates: dict[bytes, int] = dict(table) | dict(parameter)  # type: ignore[arg-type]

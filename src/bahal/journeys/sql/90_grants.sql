@@ -50,8 +50,8 @@ GRANT EXECUTE ON FUNCTION authority_facts, authority_verdict, authority_policy, 
 GRANT SELECT ON interlock_switch TO app;
 GRANT EXECUTE ON FUNCTION payment_dues TO app, reader;
 GRANT EXECUTE ON FUNCTION payment_shares, payment_policy, payment_receipt, payment_take, payment_durable TO app;
-GRANT INSERT, UPDATE ON payments_series TO app;
-GRANT INSERT, UPDATE ON payments_poll TO app;
+GRANT INSERT, UPDATE (latest) ON payments_series TO app;
+GRANT INSERT, UPDATE (asked_until) ON payments_poll TO app;
 GRANT INSERT ON payments_policy, payments_counter, payments_day, payments_cheque, payments_suspense, payments_proposal,
     payments_attempt, payments_gatewayevent, payments_gatewaypayment, payments_bbpsfetch, payments_settlement,
     payments_settlementline, payments_difference TO app;

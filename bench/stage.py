@@ -131,7 +131,7 @@ class Stage:
             meters=[{"meter": row.meter, "make": row.make} for row in read_roster(roster)],
         )
         begun = time.perf_counter()
-        self._enter()
+        self.enter()
         self._enrol()
         self._import(roster)
         self.vacuum()
@@ -151,7 +151,7 @@ class Stage:
         """The connection URL of a role."""
         return self.postgres.dsn(role)
 
-    def _enter(self) -> None:
+    def enter(self) -> None:
         """Django as the role `app` in this process, for the journeys; a later stage's Django turns to its database."""
         os.environ["BAHAL_HOME"] = str(self.home.path)
         for name in ("DATABASE_URL", "BAHAL_ROLE", "BAHAL_CLOCK"):

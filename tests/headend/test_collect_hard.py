@@ -1,11 +1,11 @@
 """Collecting beside meters that dribble, hang, call late, push by themselves, or capture something new."""
 
 import asyncio
-import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import uvloop
 
@@ -174,6 +174,10 @@ def test_what_meters_said_is_kept_as_they_said_it(world: World) -> None:
     want(world, Wanted.DAILY, 0)
     collect(world)
     folder: Path = world.database.home.path / "headend" / "raw" / "2025-11-24"
-    lines = [json.loads(line) for path in folder.iterdir() for line in gzip.decompress(path.read_bytes()).splitlines()]
+    lines = [
+        json.loads(line)
+        for path in folder.iterdir()
+        for line in pa.input_stream(path, compression="zstd").read().splitlines()
+    ]
     assert [(line["meter"], line["kind"]) for line in lines] == [(world.serials[0], "daily")]
     assert {oct(path.stat().st_mode & 0o777) for path in folder.iterdir()} == {"0o600"}

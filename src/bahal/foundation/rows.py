@@ -45,6 +45,16 @@ def prepared(statement: str, *params: Any) -> Row | None:
     return row
 
 
+def prepared_many(statement: str, *params: Any) -> list[Row]:
+    """All rows of a statement that is run all day; over many partitions planning it costs more than running it."""
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        cursor.execute(statement.encode(), params, prepare=True, binary=True)
+        rows: list[Row] = cursor.fetchall()
+    return rows
+
+
 def run(statement: str, *params: Any) -> int:
     """Run a statement; how many rows it touched."""
     with connection.cursor() as cursor:

@@ -37,6 +37,9 @@ ORDER: Final = (
     *(kind for kind in Wanted if kind & EVENTS), Wanted.NOW,
 )  # fmt: skip
 """In which order kinds are asked for: daily before load, since midnights close the days of the load profile."""
+_BITS: Final = tuple((kind, int(kind)) for kind in ORDER)
+_LOAD: Final = int(Wanted.LOAD)
+_NEVER: Final = datetime.fromtimestamp(0, UTC)
 
 
 class Task(NamedTuple):
@@ -119,7 +122,19 @@ class _RefusedByMeter(Exception):
 class CollectSession(Session):
     """AARQ with the password, the GETs that a task needs, RLRQ."""
 
-    __slots__ = ("_at", "_ended", "_layouts", "_learned", "_met_another", "_now", "_opened", "_steps", "came", "task")
+    __slots__ = (
+        "_at",
+        "_ended",
+        "_layouts",
+        "_learned",
+        "_met_another",
+        "_now",
+        "_opened",
+        "_steps",
+        "_wanted_load",
+        "came",
+        "task",
+    )
 
     def __init__(
         self,
@@ -148,7 +163,8 @@ class CollectSession(Session):
         self._opened = False
         self._at = 0
         self._steps: Steps | None = None
-        self.came = Collected(task.meter, task.make, now(), task, firmware=task.firmware)
+        self.came = Collected(task.meter, task.make, _NEVER, task, firmware=task.firmware)
+        self._wanted_load: gaps.Gaps | None = None
         self.association = ClientAssociation(
             client_sap=READING_SAP,
             server_sap=task.wport,
@@ -188,6 +204,8 @@ class CollectSession(Session):
         if self.task.learned and not self._opened and name not in _NOT_THERE:
             self._met_another(self.task, name)
         self.came.reason = name
+        if not self._at:
+            self.came.at = self._now()
 
     def closed(self) -> None:
         """Hand on what came."""
@@ -200,8 +218,9 @@ class CollectSession(Session):
         yield from self._read_clock()
         if not came.firmware:
             came.firmware = yield from self._read_firmware()
-        for kind in ORDER:
-            if kind & self.task.wants:
+        wants = self.task.wants
+        for kind, bit in _BITS:
+            if bit & wants:
                 try:
                     complete = yield from self._collect(kind)
                 except _RefusedByMeter:
@@ -280,17 +299,20 @@ class CollectSession(Session):
     def _load_gaps(self) -> gaps.Gaps:
         """What is missing of the load profile, if it is wanted."""
         task = self.task
-        if not task.wants & Wanted.LOAD:
+        if self._wanted_load is not None:
+            return self._wanted_load
+        if not task.wants & _LOAD:
             return gaps.Gaps((), True)
         known = {day: int(bits, 2) for day, bits in zip(task.load_days or (), task.load_bits or (), strict=True)}
         layout = self._layouts.get(task.make, self.came.firmware, Wanted.LOAD)
-        return gaps.load_gaps(
+        self._wanted_load = gaps.load_gaps(
             known,
             now=self._at,
             back_days=task.back_days,
             open_day=task.open_day,
             period_s=DEFAULT_PERIOD_S if layout is None else layout.period_s,
         )
+        return self._wanted_load
 
     def _learn(self, kind: Wanted) -> Generator[bytes, Event, Layout]:
         found = profile_object(kind)

@@ -6,7 +6,7 @@ the midnight that opens its day, a billing row with its billing date. Both ends 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
@@ -45,29 +45,36 @@ def load_gaps(known: Mapping[date, int], *, now: int, back_days: int, open_day: 
     """
     today = day_at(now)
     slots = DAY_S // period_s
-    days = [today - timedelta(days=back) for back in range(back_days, 0, -1)]
-    ended = slots
     ranges: list[Range] = []
     asked_days = 0
-    complete = True
-    for day in [*days, today] if open_day else days:
-        if day == today:
-            ended = max(0, now - midnight(day)) // period_s
-        missing = [slot for slot in range(ended) if not known.get(day, 0) >> (BITS - 1 - slot) & 1]
+    for back in range(back_days, -1 if open_day else 0, -1):
+        day = today - timedelta(days=back)
+        start = midnight(day)
+        ended = slots if back else (now - start) // period_s
+        missing = ~(known.get(day, 0) >> (BITS - ended)) & ((1 << ended) - 1)
         if not missing:
             continue
         if asked_days == MOST_DAYS:
-            complete = False
-            break
+            return Gaps(_few(ranges), complete=False)
         asked_days += 1
-        start = midnight(day)
-        for slot in missing:
-            end = start + (slot + 1) * period_s
-            if ranges and ranges[-1][1] == end - period_s:
+        for first, last in _runs(missing, ended):
+            begin, end = start + (first + 1) * period_s, start + (last + 1) * period_s
+            if ranges and ranges[-1][1] == begin - period_s:
                 ranges[-1] = (ranges[-1][0], end)
             else:
-                ranges.append((end, end))
-    return Gaps(_few(ranges), complete)
+                ranges.append((begin, end))
+    return Gaps(_few(ranges), complete=True)
+
+
+def _runs(bits: int, count: int) -> Iterator[tuple[int, int]]:
+    """First and last of each run of ones among `count` bits, the highest of which is number 0."""
+    while bits:
+        first = count - bits.bit_length()
+        # The run ends where the ones, taken as a number of their own, stop.
+        rest = bits ^ ((1 << (count - first)) - 1)
+        last = count - 1 - rest.bit_length()
+        yield first, last
+        bits &= (1 << (count - 1 - last)) - 1
 
 
 def daily_gaps(known: Collection[date], *, now: int, back_days: int, beside: Collection[Range] = ()) -> Gaps:

@@ -9,6 +9,7 @@ explained, and all others are in.
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -21,7 +22,7 @@ import pyarrow as pa
 import structlog
 
 from bahal.headend import binary
-from bahal.headend.asking import Collected
+from bahal.headend.asking import NOTHING, Collected
 from bahal.headend.batches import Batcher
 from bahal.headend.binary import GAP, Array, Field
 from bahal.headend.database import FAILURES, Connection, Database
@@ -33,7 +34,7 @@ from bahal.headend.raw import write_raw
 from bahal.headend.sorting import Poison, Sorted, as_json, sort
 from bahal.lake.layout import lists
 from bahal.shared.crash import crash_point
-from bahal.shared.wanted import Wanted, names_of
+from bahal.shared.wanted import names_of
 
 _EPOCH_ORDINAL: Final = 719_163
 _UNWANTED: Final = (psycopg.DataError, psycopg.IntegrityError)
@@ -53,10 +54,7 @@ _REGISTER: Final = (
 _PARTITIONS: Final = "SELECT readings_partitions(%s::date[], %s::date[])"
 _OPEN: Final = "SELECT id, again FROM ingest_open(%s, %s, %s, %s, %s)"
 _PUSH_NEW: Final = "SELECT headend_push_new(%s::text[], %s::bigint[])"
-_COLLECTED: Final = (
-    "SELECT headend_collected(%s, %s::text[], %s::bigint[], %s::timestamptz[], %s::integer[], %s::text[],"
-    " %s::integer[], %s::text[])"
-)
+_COLLECTED: Final = "SELECT headend_collected(%s, %s::jsonb)"
 _BILLING: Final = (
     "INSERT INTO readings_register (read_on, meter, kind, batch, at, read_at, wh, vah, out_wh, out_vah, more)"
     " SELECT d, m, 'b', %s::bigint, t, r, wh, vah, ow, ov, more::jsonb FROM unnest(%s::date[], %s::text[],"
@@ -296,19 +294,25 @@ class Intake:
 
     async def _end_tasks(self, connection: Connection, batch: Sequence[Collected], done: Sorted) -> None:
         lost = done.lost
-        columns: list[list[Any]] = [[] for _ in range(7)]
+        given = []
         for n, each in enumerate(batch):
             if each.task is None:
                 continue
-            kinds, why = lost.get(n, (Wanted(0), ""))
-            row = (
-                each.meter, each.task.token, each.at, int(each.done & ~kinds), each.reason or why, each.drift_s,
-                each.firmware if each.done & ~kinds else "",
-            )  # fmt: skip
-            for column, value in zip(columns, row, strict=True):
-                column.append(value)
-        if columns[0]:
-            await connection.execute(_COLLECTED, (self._worker, *columns))
+            kinds, why = lost.get(n, (NOTHING, ""))
+            came = int(each.done & ~kinds) if kinds else int(each.done)
+            given.append(
+                {
+                    "meter": each.meter,
+                    "token": each.task.token,
+                    "at": each.at.timestamp(),
+                    "done": came,
+                    "reason": each.reason or why,
+                    "drift": each.drift_s,
+                    "firmware": each.firmware if came else "",
+                }
+            )
+        if given:
+            await connection.execute(_COLLECTED, (self._worker, json.dumps(given)))
 
 
 def _tell(one: Collected, *, new: bool) -> None:

@@ -1,13 +1,12 @@
 """What meters said, as they said it, kept for some days: so that a doubt, or a better decoder, can go back to it.
 
-One gzip file of JSON lines for each batch, in a folder for each business day: meter, kind, moment, the range asked for,
+One zstd file of JSON lines for each batch, in a folder for each business day: meter, kind, moment, the range asked for,
 and the deciphered buffer in base64. Readable by the head-end's user only; a meter's load is its household's own affair.
 """
 
 from __future__ import annotations
 
 import base64
-import gzip
 import os
 import shutil
 from collections.abc import Sequence
@@ -15,11 +14,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+
 from bahal.headend.asking import Collected
 from bahal.shared.clock import day_in_india
 from bahal.shared.wanted import names_of
 
-_LEVEL: Final = 1
+_CODEC: Final = pa.Codec("zstd", compression_level=1)
 
 
 def write_raw(folder: Path, batch: Sequence[Collected], *, name: str) -> int:
@@ -38,8 +39,8 @@ def write_raw(folder: Path, batch: Sequence[Collected], *, name: str) -> int:
         return 0
     day = folder / day_in_india(batch[0].at).isoformat()
     day.mkdir(mode=0o700, parents=True, exist_ok=True)
-    packed = gzip.compress("".join(lines).encode(), compresslevel=_LEVEL)
-    beside, path = day / f".{name}", day / f"{name}.jsonl.gz"
+    packed = _CODEC.compress("".join(lines).encode(), asbytes=True)
+    beside, path = day / f".{name}", day / f"{name}.jsonl.zst"
     with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(packed)
     beside.replace(path)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, Literal, NamedTuple
 
-from bahal.foundation.rows import many, one
+from bahal.foundation.rows import many, one, prepared_many
 from bahal.shared.wanted import Wanted
 
 
@@ -52,9 +52,9 @@ class Day(NamedTuple):
 def meter_days(*, meter: str, start: date, end: date) -> list[Day]:
     """A meter's days in `[start, end)`, oldest first; of two values for an interval the later batch's counts."""
     found: dict[date, Day] = {}
-    for day, slots, *lists, opened, closed, drift, noted, at in many(
+    for day, slots, *lists, opened, closed, drift, noted, at in prepared_many(
         "SELECT day, slots, wh, out_wh, dv, ma, open_wh, close_wh, drift_s, noted, at FROM readings_load"
-        " WHERE meter = %s AND day >= %s AND day < %s AND wh IS NOT NULL ORDER BY day, batch",
+        " WHERE meter = %s::text AND day >= %s::date AND day < %s::date AND wh IS NOT NULL ORDER BY day, batch",
         meter,
         start,
         end,
@@ -101,9 +101,9 @@ class Stand(NamedTuple):
 
 def stands(*, meter: str, kind: Literal["daily", "billing"], start: date, end: date) -> list[Stand]:
     """A meter's registers read in `[start, end)`, oldest first."""
-    rows = many(
-        "SELECT read_on, read_at, wh, vah, out_wh, out_vah, more::text FROM readings_stand"
-        " WHERE meter = %s AND kind = %s AND read_on >= %s AND read_on < %s ORDER BY read_on",
+    rows = prepared_many(
+        "SELECT read_on, read_at, wh, vah, out_wh, out_vah, more::text FROM readings_stand WHERE meter = %s::text"
+        ' AND kind = %s::"char" AND read_on >= %s::date AND read_on < %s::date ORDER BY read_on',
         meter,
         kind[0],
         start,

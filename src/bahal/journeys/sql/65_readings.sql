@@ -297,13 +297,12 @@ $$;
 -- What became of meters that were called: kinds that are in (`p_done`, bits), or why not. A meter of which something is
 -- still wanted is due again by the table of waits; after the last it is left until its next schedule, with the reason.
 -- Counts only under the lease it was called under; `later` says that there was more than one session could ask for.
-CREATE FUNCTION headend_collected(
-    p_worker text, p_meters text[], p_tokens bigint[], p_ats timestamptz[], p_done integer[], p_reasons text[],
-    p_drifts integer[], p_firmwares text[]
-) RETURNS SETOF text LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
+-- `p_given` is an array of {meter, token, at (seconds since 1970), done, reason, drift, firmware}.
+CREATE FUNCTION headend_collected(p_worker text, p_given jsonb) RETURNS SETOF text LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
     WITH given AS MATERIALIZED (
-        SELECT g.* FROM unnest(p_meters, p_tokens, p_ats, p_done, p_reasons, p_drifts, p_firmwares)
-            AS g (meter, token, at, done, reason, drift, firmware)
+        SELECT g.meter, g.token, to_timestamp(g.at) AS at, g.done, g.reason, g.drift, g.firmware
+        FROM jsonb_to_recordset(p_given) AS g (
+            meter text, token bigint, at double precision, done integer, reason text, drift integer, firmware text)
     ), held AS MATERIALIZED (
         SELECT g.*, m.link FROM given g JOIN headend_meter m ON m.meter = g.meter
         WHERE m.lease_token = g.token AND m.lease_holder = p_worker ORDER BY m.meter FOR UPDATE OF m

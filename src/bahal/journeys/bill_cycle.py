@@ -20,6 +20,7 @@ from bahal.domains.billing.errors import CycleNotDue
 from bahal.domains.billing.history import Limits, unusual
 from bahal.domains.billing.operations import NewDraft, RatedBill, hold
 from bahal.domains.billing.queries import USUAL_GROUP, Group, groups, untrued
+from bahal.domains.offices.queries import centres as all_centres
 from bahal.domains.tariffs.lines import Rating, Unverified
 from bahal.domains.tariffs.queries import book, unaccepted
 from bahal.domains.tariffs.rating import rate
@@ -151,8 +152,7 @@ def shares(*, count: int) -> list[tuple[int, int]]:
 
 def _due(own: Mapping[int, Group], until: date, today: date) -> list[int]:
     """The centres whose bills of the month before `until` may go out today."""
-    centres = [row[0] for row in many("SELECT id FROM offices_office WHERE kind = 'centre'")]
-    return [c for c in centres if until.replace(day=own.get(c, USUAL_GROUP).issue_day) <= today]
+    return [c for c in all_centres() if until.replace(day=own.get(c, USUAL_GROUP).issue_day) <= today]
 
 
 def _next(centres: Sequence[int], after: int, high: int, until: date, batch: int) -> list[int]:

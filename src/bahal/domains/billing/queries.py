@@ -63,15 +63,33 @@ def bill_by_number(*, number: str) -> Bill:
     return Bill(*row)
 
 
-def bills_of(*, connections: Sequence[int], month: date) -> list[Bill]:
-    """The first bills of a month of these connections."""
+def bills_by_number(*, numbers: Sequence[str]) -> list[Bill]:
+    """Bills by their printed numbers, in that order.
+
+    :raises BillUnknown: one of them does not exist.
+    """
     rows = many(
-        f"SELECT {', '.join(Bill._fields)} FROM billing_bill"  # noqa: S608
-        " WHERE connection = ANY(%s::bigint[]) AND month = %s AND sequence = 0 ORDER BY connection, id",
-        list(connections),
-        month,
+        f"SELECT {', '.join(Bill._fields)} FROM billing_bill WHERE number = ANY(%s::text[])",  # noqa: S608
+        list(numbers),
     )
-    return [Bill(*row) for row in rows]
+    found = {row[2]: Bill(*row) for row in rows}
+    for number in numbers:
+        if number not in found:
+            raise BillUnknown(number=number)
+    return [found[number] for number in numbers]
+
+
+def numbers_issued(*, month: date, connections: Sequence[int] | None = None, limit: int = 1_000) -> list[str]:
+    """The numbers of bills with lines of a month, by connection; of all connections unless some are given."""
+    rows = many(
+        "SELECT number FROM billing_bill WHERE month = %s AND kind <> 'opening'"
+        " AND (%s::bigint[] IS NULL OR connection = ANY(%s::bigint[])) ORDER BY connection, sequence LIMIT %s",
+        month,
+        None if connections is None else list(connections),
+        None if connections is None else list(connections),
+        limit,
+    )
+    return [row[0] for row in rows]
 
 
 def explanations_of(*, bills: Sequence[Bill]) -> Mapping[int, dict[str, Any]]:

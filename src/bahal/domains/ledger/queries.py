@@ -121,3 +121,31 @@ def deposits_through(*, since: date, until: date) -> Mapping[int, list[tuple[dat
     for connection, day, paise in rows:
         found.setdefault(connection, []).append((day, paise))
     return found
+
+
+class Before(NamedTuple):
+    """How an account stood just before a bill was posted: dues by account, and the advance, in paise."""
+
+    dues: Mapping[str, int]
+    advance_paise: int
+
+
+def before_bills(*, bills: Mapping[int, int]) -> Mapping[int, Before]:
+    """How the connection of each bill (bill: connection) stood before the act of money that posted it."""
+    rows = many(
+        "SELECT w.bill, p.account, sum(p.paise)::bigint FROM unnest(%s::bigint[], %s::bigint[]) AS w (bill, connection)"
+        " LEFT JOIN LATERAL (SELECT min(f.transaction) AS act FROM ledger_posting f WHERE f.account = 'receivable'"
+        "   AND f.connection = w.connection AND f.bill = w.bill AND f.paise > 0) AS posted ON true"
+        " JOIN ledger_posting p ON p.connection = w.connection AND p.transaction < posted.act"
+        " AND p.account IN ('receivable', 'surcharge', 'expenses', 'advance')"
+        " GROUP BY w.bill, p.account HAVING sum(p.paise) <> 0",
+        list(bills),
+        list(bills.values()),
+    )
+    found: dict[int, dict[str, int]] = {bill: {} for bill in bills}
+    for bill, account, paise in rows:
+        found[bill][account] = paise
+    return {
+        bill: Before({a: p for a, p in accounts.items() if a != "advance" and p > 0}, -accounts.get("advance", 0))
+        for bill, accounts in found.items()
+    }

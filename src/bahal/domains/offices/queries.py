@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bahal.domains.offices.errors import NotACircle, OfficeUnknown
-from bahal.foundation.rows import one
+from bahal.foundation.rows import many, one
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +38,8 @@ def get_circle(*, office: int) -> Office:
     if found.kind != "circle":
         raise NotACircle(name=found.name, kind=found.kind)
     return found
+
+
+def centres() -> list[int]:
+    """Every distribution centre."""
+    return [row[0] for row in many("SELECT id FROM offices_office WHERE kind = 'centre' ORDER BY id")]

@@ -15,6 +15,7 @@ from bahal.domains.tariffs.errors import DeterminantWrong, PeriodEmpty, UnitsNeg
 from bahal.domains.tariffs.lines import MONTH, Line, RatedPiece, Rating
 from bahal.domains.tariffs.rating import rate
 from bahal.domains.tariffs.telling import months, sentence, split_sentence, thousandths
+from bahal.entry.verbs import billing
 from bahal.shared.errors import USAGE, Refusal
 from bahal.shared.money import divided, rupees
 from bahal.shared.text import Language, day, language_of
@@ -54,8 +55,9 @@ class LanguageWrong(Refusal):
 
 def add_to(app: typer.Typer) -> None:
     """Add these verbs to the command line."""
-    bill = typer.Typer(no_args_is_help=True, help="Bills: what one would be, and why.")
+    bill = typer.Typer(no_args_is_help=True, help="Bills: quote, rate, review, show and print them.")
     bill.command("quote")(quote)
+    billing.add_to(bill)
     app.add_typer(bill, name="bill")
 
 

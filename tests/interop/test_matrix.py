@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from interop.known import by_chance, everything, known
 from interop.rows import SERVICES, Row, rows
+from tools import peers as installed
 
 from interop import __main__ as command
 from interop import peer
@@ -154,6 +155,13 @@ def test_only_octets_of_the_defect_excuse_a_cell() -> None:
     assert by_chance(SICK, [good]) is None
     assert by_chance(dataclasses.replace(SICK, framing="wrapper"), [bad]) is None
     assert by_chance(HEALTHY, [bad]) is None
+
+
+def test_what_is_known_is_known_of_the_versions_that_are_installed() -> None:
+    spoken_of = {(fact.peer, fact.version) for fact in everything()}
+    pinned = {tuple(packages[0].split("==")) for packages in installed.PEERS.values()}
+    assert spoken_of <= pinned
+    assert {row.peer for row in PLAN} <= set(installed.PEERS)
 
 
 def test_each_driver_stands_under_its_peers_licence() -> None:

@@ -8,8 +8,8 @@ import pytest
 from bahal.domains.incidents.errors import CauseMissing, PlaceUnknown, PlannedEmpty, PlannedTaken
 from bahal.foundation.rows import many, value
 from bahal.journeys.announce_work import announce_work
+from bahal.journeys.hear_logs import hear_logs
 from bahal.journeys.outage_minutes import outage_minutes
-from bahal.journeys.raise_alerts import LogRow, take_event_logs
 from bahal.shared.periods import Period
 from tests.journeys.pushing import CONNECTED, NOON, Grid, alerts, at, esw, incidents, lay
 from tests.plugin.databases import Database
@@ -210,10 +210,48 @@ def test_event_logs_tell_the_same_outage_once(database: Database) -> None:
     grid.push(meter, GASP, when=at(2), stated=at(0))
     grid.judge(now=at(5))
     wall = datetime.now(UTC)
-    rows = [LogRow(meter, 102, at(900), at(1_000), wall), LogRow(meter, 101, at(0), at(1_000), wall)]
-    assert take_event_logs(rows, at=wall, business_at=at(1_000)) == 2
-    assert take_event_logs(rows[::-1], at=wall, business_at=at(1_000)) == 0
+    log(database, [(meter, "power", at(900), 102)], batch=2)
+    assert hear_logs(at=wall, business_at=at(1_000)) == 1
+    log(database, [(meter, "power", at(0), 101)], batch=1)  # committed later under an earlier number
+    assert hear_logs(at=wall, business_at=at(1_000)) == 1
+    assert hear_logs(at=wall, business_at=at(1_000)) == 0
     assert many("SELECT began_at, ended_at, ended_how FROM incidents_trouble") == [(at(0), at(900), "log")]
+
+
+def log(database: Database, rows: list[tuple[str, str, datetime, int]], *, batch: int) -> None:
+    """Rows of event logs are collected in one batch."""
+    with database.connect("owner") as owner:
+        for meter, family, stated, event in rows:
+            owner.execute(
+                "INSERT INTO readings_event (meter, log, at, event, batch, data) VALUES (%s, %s, %s, %s, %s, '{}')",
+                [meter, family, stated, event, batch],
+            )
+
+
+def test_a_log_tells_a_tamper_that_no_push_told_and_none_twice(database: Database) -> None:
+    grid = lay(database)
+    meter, wall = grid.meter(0, 0, 0), datetime.now(UTC)
+    grid.push(meter, esw(81), when=at(3))
+    grid.judge(now=at(5))
+    rows = [(meter, "other", at(0), 201), (meter, "non_rollover", at(10), 251), (meter, "other", at(600), 202)]
+    log(database, [*rows, (meter, "other", at(90_000), 203), (meter, "transaction", at(700), 151)], batch=1)
+    assert hear_logs(at=wall, business_at=at(1_000)) == 5
+    grid.push(meter, esw(82), when=at(1_100))
+    grid.judge(now=at(1_100))
+    # The magnet is one alert, ended by the log; what lies in the future is of now and in doubt.
+    assert alerts() == [
+        (meter, "magnet", False, 2),
+        (meter, "cover_open", True, 1),
+        (meter, "neutral_disturbance", True, 2),
+    ]
+    found = many("SELECT kind, occurred_at, ended_at, doubtful FROM protection_alert ORDER BY id")
+    assert found == [
+        ("magnet", at(0), at(600), True),
+        ("cover_open", at(10), None, False),
+        ("neutral_disturbance", at(1_000), None, True),
+    ]
+    said = [row[0] for row in many("SELECT name FROM protection_happening WHERE source = 'log' ORDER BY at")]
+    assert said == ["magnet", "cover_open", "magnet", "clock_set", "neutral_disturbance"]
 
 
 def test_many_low_voltages_are_one_incident_too(database: Database) -> None:

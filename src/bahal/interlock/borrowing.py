@@ -11,12 +11,31 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from bahal.headend.link import LINK_ERRORS, LinkLost, Opening, Session
-from bahal.interlock.orders import Claim
 
 ANSWER_LIMIT: Final = 512
+
+
+class Borrower(Protocol):
+    """What a line is borrowed for: an order, or a look."""
+
+    @property
+    def meter(self) -> str:
+        """The meter's serial."""
+
+    @property
+    def kind(self) -> str:
+        """How urgent it is: cut or restore."""
+
+    @property
+    def gateway(self) -> str | None:
+        """The gateway that it stands behind."""
+
+    @property
+    def wport(self) -> int:
+        """The meter in the wrapper."""
 
 
 class AddressRefused(Exception):
@@ -37,7 +56,7 @@ class Borrow:
     :param may_dial: whether the address at the far end of the line may be talked to.
     """
 
-    def __init__(self, claim: Claim, *, doors: tuple[Path, ...], may_dial: Callable[[str], bool]) -> None:
+    def __init__(self, claim: Borrower, *, doors: tuple[Path, ...], may_dial: Callable[[str], bool]) -> None:
         self._request = json.dumps(
             {"meter": claim.meter, "kind": claim.kind, "gateway": claim.gateway, "wport": claim.wport}
         ).encode()

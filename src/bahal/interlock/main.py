@@ -13,6 +13,7 @@ from bahal.headend.room import Room, room_for_sockets, worker_name
 from bahal.interlock.config import InterlockConfig, InterlockMisconfigured, load_officers
 from bahal.interlock.desk import InterlockDesk
 from bahal.interlock.drives import Drives
+from bahal.interlock.looks import Looks
 from bahal.interlock.metrics import InterlockMetrics
 from bahal.interlock.profile import load_profile
 from bahal.interlock.session import RelayKeys
@@ -34,7 +35,7 @@ async def run(config: InterlockConfig) -> None:
         ready = {"port": port, "worker": interlock.worker, "profile": interlock.profile.name}
         await room.live(
             ready={"room": room.name, **ready, "signed_by": interlock.signers},
-            drain=interlock.desk.drain,
+            drain=interlock.drain,
             drain_s=config.drain_s,
         )
         page.close()
@@ -73,6 +74,7 @@ class Interlock:
             loop=asyncio.get_running_loop(), metrics=link_metrics, reply_s=config.reply_s, connect_s=config.connect_s
         )
         self._ringer = Ringer(self.database, "bahal_results")
+        keys = KeyRing(room_key, database=self.database, imports="interlock_import", ready=RelayKeys)
         self.desk = InterlockDesk(
             config=config,
             worker=self.worker,
@@ -80,9 +82,12 @@ class Interlock:
             clock=clock,
             profile=self.profile,
             links=self.links,
-            keys=KeyRing(room_key, database=self.database, imports="interlock_import", ready=RelayKeys),
+            keys=keys,
             metrics=metrics,
             ringer=self._ringer,
+        )
+        self.looks = Looks(
+            config=config, worker=self.worker, database=self.database, links=self.links, keys=keys, ringer=self._ringer
         )
         self.drives = Drives(
             database=self.database,
@@ -109,6 +114,12 @@ class Interlock:
         room.part("strangers", self.desk.strangers.run())
         room.part("tend", self._tend())
         room.part("desk", self.desk.run())
+        room.part("looks", self.looks.run())
+        room.part("seen", self.looks.seen.run())
+
+    async def drain(self) -> None:
+        """Claim nothing more; return when everything in hand has ended and is written."""
+        await asyncio.gather(self.desk.drain(), self.looks.drain())
 
     def _ring(self, payload: str) -> None:
         self._asked.set()

@@ -27,6 +27,7 @@ from bahal.domains.protection.operations import (
 )
 from bahal.domains.protection.queries import kinds_in_force, open_kinds
 from bahal.domains.protection.rules import (
+    AHEAD_AT_MOST,
     LOAD_DISCONNECTED,
     Facts,
     forced_close,
@@ -36,7 +37,7 @@ from bahal.domains.protection.rules import (
 )
 from bahal.foundation.audit.operations import Act, record_many
 from bahal.foundation.rows import many
-from bahal.foundation.transactions import transaction
+from bahal.foundation.transactions import transaction, transaction_required
 from bahal.shared.clock import day_in_india
 from bahal.shared.crash import crash_point
 from bahal.shared.episodes import Told, episodes
@@ -84,26 +85,26 @@ def raise_alerts(*, at: datetime, business_at: datetime, limit: int = BATCH) -> 
     return len(events)
 
 
-def take_event_logs(rows: Sequence[LogRow], *, at: datetime, business_at: datetime) -> int:
+@transaction_required
+def judge_logs(rows: Sequence[LogRow], *, at: datetime, business_at: datetime) -> int:
     """Judge rows of event logs as pushes are judged; how many said something that was not known.
 
     A log is the meter's own clock alone: a row that lies in the future is taken to be of now, and in doubt.
     """
     if not rows:
         return 0
-    with transaction():
-        lock_meters({each.meter for each in rows})
-        kinds = kinds_in_force(on=day_in_india(business_at))
-        happenings = []
-        for each in rows:
-            doubtful = each.stated_at > each.told_at + timedelta(minutes=2)
-            when = each.told_at if doubtful else each.stated_at
-            name, began = _meaning(each.event, kinds)
-            happenings.append(
-                Happening(each.meter, name, began, when, "log", None, each.stated_at, doubtful, each.received_at)
-            )
-        where = connections_of(meters={each.meter for each in rows})
-        return _follow(happenings, where, at=at, business_at=business_at)
+    lock_meters({each.meter for each in rows})
+    kinds = kinds_in_force(on=day_in_india(business_at))
+    happenings = []
+    for each in rows:
+        doubtful = each.stated_at > each.told_at + AHEAD_AT_MOST
+        when = each.told_at if doubtful else each.stated_at
+        name, began = _meaning(each.event, kinds)
+        happenings.append(
+            Happening(each.meter, name, began, when, "log", None, each.stated_at, doubtful, each.received_at)
+        )
+    where = connections_of(meters={each.meter for each in rows})
+    return _follow(happenings, where, at=at, business_at=business_at)
 
 
 def _follow(happenings: Sequence[Happening], where: Mapping[str, int], *, at: datetime, business_at: datetime) -> int:

@@ -4,6 +4,7 @@ The table is effective-dated and unverified where its file says so; another vers
 say so (`rulebook`). An alert keeps the version it was raised under.
 """
 
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
@@ -17,6 +18,9 @@ from bahal.domains.protection.errors import RulesWrong
 from bahal.shared.meter_events import STATUS_BITS
 
 ALERT, INCIDENT = LEADS_TO = ("alert", "incident")
+RELAY = "0.0.96.3.10.255"
+LOOKED_AT = re.compile(r"0\.0\.96\.11\.[0-6]\.255|0\.0\.96\.3\.10\.255")
+"""What the interlock looks at for us: the last event id of a family, and the relay."""
 FORCED_CLOSE = "forced_close"
 """Made by the supply's state and the relay's bit together, not by a bit alone."""
 SUPPLY_LOST = "supply_lost"
@@ -90,6 +94,6 @@ def shipped_kinds() -> str:
 
 def _kind(row: list[Any]) -> Kind:
     name, bit, begins, ends, leads_to, role, accuses, register = row
-    if leads_to not in LEADS_TO or not -1 <= bit < STATUS_BITS or (accuses and not register):
+    if leads_to not in LEADS_TO or not -1 <= bit < STATUS_BITS or (accuses and not LOOKED_AT.fullmatch(register)):
         raise ValueError(str(row))
     return Kind(name, bit, tuple(begins), tuple(ends), leads_to, role, accuses, register)

@@ -92,7 +92,7 @@ class Alert(models.Model):
             models.Index(
                 name="alert_unread",
                 fields=["id"],
-                condition=models.Q(accuses=True, seen_again_at__isnull=True),
+                condition=models.Q(accuses=True, seen_again_at__isnull=True, look__isnull=True),
             ),
         ]
 

@@ -72,14 +72,6 @@ class Unread(NamedTuple):
     kind: str
 
 
-class Look(NamedTuple):
-    """An alert whose authenticated read was asked for."""
-
-    alert: int
-    look: int
-    kind: str
-
-
 _ALERT = ", ".join(Alert._fields)
 _WARNED = ", ".join(Warned._fields)
 _RULES = ", ".join(Rules._fields)
@@ -122,16 +114,6 @@ def unread(*, limit: int) -> list[Unread]:
         limit,
     )
     return [Unread(*row) for row in rows]
-
-
-def awaited(*, limit: int) -> list[Look]:
-    """Alerts whose authenticated read was asked for and has not been judged."""
-    rows = many(
-        "SELECT id, look, kind FROM protection_alert WHERE accuses AND seen_again_at IS NULL AND look IS NOT NULL"
-        " ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
-        limit,
-    )
-    return [Look(*row) for row in rows]
 
 
 def facts_against(*, alerts: Sequence[int]) -> list[Alert]:

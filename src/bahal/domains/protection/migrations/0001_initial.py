@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(fields=["meter", "kind", "occurred_at"], name="alert_of_meter"),
                     models.Index(
-                        condition=models.Q(("accuses", True), ("seen_again_at__isnull", True)),
+                        condition=models.Q(("accuses", True), ("seen_again_at__isnull", True), ("look__isnull", True)),
                         fields=["id"],
                         name="alert_unread",
                     ),

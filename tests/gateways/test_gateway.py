@@ -14,9 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
+from bahal.gateways.bank import settlement
 from bahal.gateways.bank.gateway import HttpGateway
 from bahal.gateways.bank.interface import BankUnreachable
-from bahal.gateways.bank.settlement import Line, read_settlement, write_settlement
+from bahal.gateways.bank.settlement import Line, SettlementMalformed, read_settlement, text_of, write_settlement
 from bahal.gateways.bank.telling import STORM
 from bahal.gateways.bank.webhooks import (
     EVENT_HEADER,
@@ -233,9 +234,18 @@ def test_settlement_files_have_the_errors_asked_for(tmp_path: Path) -> None:
         assert lines(**{"from": int(time.time()) + 60}) == []
 
 
-def test_a_settlement_line_reads_back() -> None:
+def test_a_settlement_line_reads_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [Line(2, "pay_1", 12_345_678_05, "UTR1", datetime(2025, 11, 24, tzinfo=UTC))]
     assert read_settlement(write_settlement(lines)) == lines
+    file = tmp_path / "bank.csv"
+    file.write_text("\ufeff" + write_settlement(lines), "utf-8")  # as a spreadsheet saves it
+    assert read_settlement(text_of(file)) == lines
+    monkeypatch.setattr(settlement, "MOST_BYTES", 10)
+    with pytest.raises(SettlementMalformed, match="too large"):
+        text_of(file)
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(SettlementMalformed, match="UTF-8"):
+        text_of(file)
 
 
 def test_a_webhooks_signature_covers_the_raw_body() -> None:

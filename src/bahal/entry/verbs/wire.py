@@ -55,10 +55,11 @@ def reconcile(
     """Load a settlement file and compare it with our receipts and the gateway; exit 1 if something differs."""
     first, last = (moment_of(given) if given else None for given in (since, until))
     clock = enter()
+    from bahal.gateways.bank.settlement import text_of
     from bahal.journeys.reconcile import load_settlement
 
     loaded = load_settlement(
-        file.read_text("utf-8"), name=file.name, since=first, until=last, actor=officer, at=clock.wall(),
+        text_of(file), name=file.name, since=first, until=last, actor=officer, at=clock.wall(),
         business_at=clock.now(),
     )  # fmt: skip
     result = {

@@ -8,6 +8,7 @@ import csv
 import io
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from bahal.shared.errors import Refusal
@@ -15,6 +16,7 @@ from bahal.shared.money import PAISE_IN_RUPEE, read_rupees
 
 COLUMNS = ("entity_id", "amount", "settlement_utr", "settled_at")
 MOST_LINES = 1_000_000
+MOST_BYTES = 256 * 1024 * 1024
 
 
 class SettlementMalformed(Refusal):
@@ -35,12 +37,25 @@ class Line(NamedTuple):
     settled_at: datetime
 
 
+def text_of(path: Path) -> str:
+    """A file as text.
+
+    :raises SettlementMalformed: too large, or not UTF-8.
+    """
+    if path.stat().st_size > MOST_BYTES:
+        raise SettlementMalformed(line=1, why="too large")
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as wrong:
+        raise SettlementMalformed(line=1, why="not UTF-8") from wrong
+
+
 def read_settlement(text: str) -> list[Line]:
     """Read a file whole.
 
     :raises SettlementMalformed: no head, or a line that is none; says which.
     """
-    rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+    rows = csv.DictReader(io.StringIO(text), strict=True)
     lines: list[Line] = []
     try:
         missing = set(COLUMNS) - set(rows.fieldnames or ())

@@ -11,7 +11,7 @@ from bahal.domains.tariffs.telling import thousandths
 from bahal.gateways.paper.sheets import BillSheet, Line, Month, Slab, Words
 from bahal.gateways.paper.typesetting import bill_pdf
 from bahal.journeys.pay_online import Payee
-from bahal.journeys.show_bill import DUES, Shown, show_bills
+from bahal.journeys.show_bill import DUES, MONTHS_SHOWN, Shown, show_bills
 
 COMPANY = Words("बहाल विद्युत वितरण", "Bahal electricity distribution")
 COMPLAINT = "शिकायत · complaint: 1912"
@@ -74,13 +74,13 @@ def sheet_of(shown: Shown, *, payee: Payee | None) -> BillSheet:
         address=f"{place.centre_hi} · {place.centre} · {place.transformer}",
         category=_category(place.category),
         load=f"{thousandths(place.load_w)} kW, {place.phases}-phase",
-        meter=shown.registers[-1][0] if shown.registers else "—",
+        meter=shown.meter,
         period_from=bill.period_from,
         period_to=bill.period_to - timedelta(days=1),
         issued_on=bill.issued_on,
         due_on=bill.due_on,
-        reading_from=shown.registers[0][2] // _WH if shown.registers else 0,
-        reading_to=shown.registers[-1][4] // _WH if shown.registers else 0,
+        reading_from=shown.registers[0][2] // _WH if shown.registers else None,
+        reading_to=shown.registers[-1][4] // _WH if shown.registers else None,
         units=bill.consumption_wh // _WH,
         lines=[
             Line(Words(*each.title), Words(each.words["hi"], each.words["en"]), each.line.paise)
@@ -90,7 +90,7 @@ def sheet_of(shown: Shown, *, payee: Payee | None) -> BillSheet:
         paise=bill.paise,
         arrears=arrears,
         slabs=_slabs(shown),
-        months=[Month(each.month, each.wh // _WH, each.estimated) for each in shown.months],
+        months=_bars(shown),
         notes=notes,
         upi="",
         complaint=COMPLAINT,
@@ -114,6 +114,17 @@ def _slabs(shown: Shown) -> list[Slab]:
             key = (line.above // _WH, line.upto // _WH or None, line.rate // _RATE_IN_PAISE)
             found[key] = found.get(key, 0) + line.quantity
     return [Slab(above, upto, wh // _WH, paise) for (above, upto, paise), wh in found.items()]
+
+
+def _bars(shown: Shown) -> list[Month]:
+    """Thirteen months up to the bill's; one of which nothing is known is empty."""
+    known = {each.month: Month(each.month, each.wh // _WH, each.estimated) for each in shown.months}
+    bars: list[Month] = []
+    month = shown.bill.month
+    while len(bars) < MONTHS_SHOWN:
+        bars.insert(0, known.get(month, Month(month, 0)))
+        month = (month - timedelta(days=1)).replace(day=1)
+    return bars
 
 
 def _upi(sheet: BillSheet, payee: Payee) -> str:

@@ -12,14 +12,16 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from bahal.domains.billing.queries import Bill, Month, bills_by_number, explanations_of, history_of
-from bahal.domains.consumers.queries import names_of
+from bahal.domains.consumers.queries import both_names_of
 from bahal.domains.ledger.queries import Before, before_bills
+from bahal.domains.meters.queries import meters_on
 from bahal.domains.tariffs.lines import Line, Rating, read_stored
-from bahal.domains.tariffs.queries import acceptances
+from bahal.domains.tariffs.queries import Acceptance, acceptances
 from bahal.domains.tariffs.telling import sentence, split_sentence, thousandths
 from bahal.foundation.rows import many
 from bahal.journeys.determine import facts_of, spans_of, terms_of
 from bahal.journeys.revise_bill import BILLED
+from bahal.shared.clock import day_in_india
 from bahal.shared.money import rupees
 from bahal.shared.text import LANGUAGES, Language, day
 from bahal.shared.words import word
@@ -43,8 +45,8 @@ _ESTIMATE = {
     },
 }
 _ACCEPTED = {
-    "hi": "दर {path} स्रोत से मिलाई नहीं गई; {officer} ने {day} को उत्तरदायित्व लिया: {reason}",
-    "en": "The rate {path} was not checked against its source; {officer} answered for it on {day}: {reason}",
+    "hi": "ये दरें स्रोत से मिलाई नहीं गईं; {officer} ने {day} को उत्तरदायित्व लिया ({reason}): {paths}",
+    "en": "These rates were not checked against their source; {officer} answered for them on {day} ({reason}): {paths}",
 }
 
 
@@ -90,6 +92,7 @@ class Shown:
     name: str
     name_hi: str
     standing: Standing
+    meter: str
     rating: Rating
     lines: Sequence[Told]
     notes: Sequence[Mapping[Language, str]]
@@ -102,6 +105,7 @@ class Shown:
         bill = self.bill
         return {
             "number": bill.number,
+            "meter": self.meter,
             "connection": bill.connection,
             "kind": bill.kind,
             "period_from": bill.period_from.isoformat() if bill.period_from else None,
@@ -172,8 +176,9 @@ def show_bills(*, numbers: Sequence[str]) -> list[Shown]:
     bills = bills_by_number(numbers=numbers)
     kept = explanations_of(bills=bills)
     connections = sorted({bill.connection for bill in bills})
-    names = names_of(connections=connections)
+    names = both_names_of(connections=connections)
     places = _standing(connections)
+    meters = meters_on(connections=connections)
     facts = facts_of(connections=connections)
     terms = terms_of(connections=connections)
     before = before_bills(bills={bill.id: bill.connection for bill in bills})
@@ -185,14 +190,7 @@ def show_bills(*, numbers: Sequence[str]) -> list[Shown]:
         rating = read_stored(stored)
         basis = stored["basis"]
         notes = [*_split_notes(rating), *_estimate_notes(basis)]
-        for rate in rating.unverified:
-            found = answered.get((rate.path, rate.sha256))
-            if found is not None:
-                said = {
-                    "path": rate.path, "officer": found.accepted_by, "day": day(found.accepted_at.date()),
-                    "reason": found.reason,
-                }  # fmt: skip
-                notes.append({language: _ACCEPTED[language].format(**said) for language in LANGUAGES})
+        notes += _rate_notes(rating, answered)
         end = bill.period_to or bill.month + timedelta(days=1)
         spans = spans_of(facts[bill.connection], terms.get(bill.connection, ()), bill.period_from or bill.month, end)
         place = places[bill.connection]._replace(
@@ -205,6 +203,7 @@ def show_bills(*, numbers: Sequence[str]) -> list[Shown]:
                 name="" if called is None else called[0],
                 name_hi="" if called is None else called[1],
                 standing=place,
+                meter=basis["registers"][-1][0] if basis.get("registers") else meters.get(bill.connection, "—"),
                 rating=rating,
                 lines=[Told(line, _words(line, basis)) for line in rating.lines],
                 notes=notes,
@@ -228,6 +227,23 @@ def _words(line: Line, basis: Mapping[str, Any]) -> Mapping[Language, str]:
 
 def _split_notes(rating: Rating) -> list[Mapping[Language, str]]:
     return [{language: split_sentence(split, language) for language in LANGUAGES} for split in rating.splits]
+
+
+def _rate_notes(rating: Rating, answered: Mapping[tuple[str, str], Acceptance]) -> list[Mapping[Language, str]]:
+    """Who answers for the rates that nobody checked against their source; those of one answer together."""
+    paths: dict[tuple[str, str, str], list[str]] = {}
+    for rate in rating.unverified:
+        found = answered.get((rate.path, rate.sha256))
+        if found is not None:
+            key = (found.accepted_by, day(day_in_india(found.accepted_at)), found.reason)
+            paths.setdefault(key, []).append(rate.path)
+    return [
+        {
+            language: _ACCEPTED[language].format(officer=officer, day=on, reason=reason, paths=", ".join(those))
+            for language in LANGUAGES
+        }
+        for (officer, on, reason), those in paths.items()
+    ]
 
 
 def _estimate_notes(basis: Mapping[str, Any]) -> list[Mapping[Language, str]]:

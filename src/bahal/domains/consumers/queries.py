@@ -29,3 +29,9 @@ def contacts(*, connections: Iterable[int]) -> Mapping[int, Contact]:
 def names_of(*, connections: Iterable[int]) -> Mapping[int, str]:
     """The consumers' names, by number."""
     return dict(many("SELECT id, name FROM consumers_consumer WHERE id = ANY(%s::bigint[])", list(connections)))
+
+
+def both_names_of(*, connections: Iterable[int]) -> Mapping[int, tuple[str, str]]:
+    """The consumers' names in Latin and in Devanagari letters, by number."""
+    rows = many("SELECT id, name, name_hi FROM consumers_consumer WHERE id = ANY(%s::bigint[])", list(connections))
+    return {row[0]: (row[1], row[2]) for row in rows}

@@ -59,8 +59,8 @@ class BillSheet:
     period_to: date
     issued_on: date
     due_on: date
-    reading_from: int
-    reading_to: int
+    reading_from: int | None
+    reading_to: int | None
     units: int
     lines: Sequence[Line]
     paise: int

@@ -104,8 +104,8 @@ def _bill(sheet: BillSheet) -> dict[str, Any]:
         "consumer": str(sheet.consumer), "name": _both(sheet.name), "address": sheet.address,
         "category": _both(sheet.category), "load": sheet.load, "meter": sheet.meter,
         "from": _day(sheet.period_from), "to": _day(sheet.period_to), "issued": _day(sheet.issued_on),
-        "due": _day(sheet.due_on), "reading_from": grouped(sheet.reading_from),
-        "reading_to": grouped(sheet.reading_to), "units": grouped(sheet.units),
+        "due": _day(sheet.due_on), "reading_from": _register(sheet.reading_from),
+        "reading_to": _register(sheet.reading_to), "units": grouped(sheet.units),
         "lines": [
             {"title": _both(line.title), "explained": _both(line.explained), "amount": rupees(line.paise)}
             for line in sheet.lines
@@ -146,6 +146,11 @@ def _receipt(sheet: ReceiptSheet) -> dict[str, Any]:
 
 def _both(words: Words) -> dict[str, str]:
     return {"hi": words.hi, "en": words.en}
+
+
+def _register(kwh: int | None) -> str:
+    """A register in kWh; a dash where none was read."""
+    return "—" if kwh is None else grouped(kwh)
 
 
 def _day(day: date) -> str:

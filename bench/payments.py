@@ -4,7 +4,9 @@ Sixteen processes, each a Django of its own as a web worker is, call the journey
 after another, and keep each receipt and how long its payer waited for it. A payment counts when the journey has
 returned: by then it is on the disk (fsync and synchronous_commit on). The database holds a population with two years of
 postings. After every run what was acknowledged is compared with what is booked, to the paisa, and the server is asked
-for deadlocks. Beside the figures stands the latency of a commit alone on this disk, and of a payment by one writer.
+for deadlocks. Beside the figures stand the latency of a commit alone on this disk, a payment by one writer, and the
+processor's time: what a payment took of it, writers and database together, and how much of the machine others had
+meanwhile. Where others had much, the figure is theirs as well.
 
     make bench NAME=payments [ARGS="--seconds 5 --runs 5"]
 """
@@ -15,6 +17,7 @@ import argparse
 import json
 import os
 import random
+import statistics
 import subprocess
 import sys
 import time
@@ -28,8 +31,9 @@ import psycopg
 from bahal.entry.instance import Profile
 from bahal.rehearsal.almanac import STORY_MONDAY
 from bahal.rehearsal.population import FIRST_CONNECTION, populate
+from bahal.shared.home import read_json
 from bench.figures import closing, median_of, percentile
-from bench.stage import Stage, say, stage
+from bench.stage import Process, Stage, say, stage
 
 GOALS = {"distinct": 1_500, "one": 800}
 CHANNELS = ("counter", "upi", "bbps", "card")
@@ -37,11 +41,13 @@ CHANNELS = ("counter", "upi", "bbps", "card")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run acknowledged."""
+    """What one run acknowledged. `cpu_s` is the writers' and the database's, `others_s` everybody else's."""
 
     seconds: float
     receipts: dict[str, int]
     waits: list[float]
+    cpu_s: float
+    others_s: float
 
     @property
     def rate(self) -> float:
@@ -53,6 +59,7 @@ class Writers:
     """Processes that wait for a line of instructions and answer with a line of what they did."""
 
     def __init__(self, home: Path, count: int) -> None:
+        self._database = home / "run" / "database.json"
         environ = {**os.environ, "BAHAL_HOME": str(home), "BAHAL_CLOCK": str(home / "run" / "clock.json")}
         self._processes = [
             subprocess.Popen(
@@ -72,6 +79,7 @@ class Writers:
     def work(self, shares: Sequence[Sequence[int]], *, seconds: float, seed: int) -> Run:
         """Let the first writers pay for their accounts, all at once."""
         busy = self._processes[: len(shares)]
+        ours, all_of_it = self._cpu_s(), machine_cpu_s()
         # A moment for each of them to read its instructions: all begin at once.
         begin = time.time() + 0.2
         for nth, (each, accounts) in enumerate(zip(busy, shares, strict=True)):
@@ -90,7 +98,13 @@ class Writers:
             receipts |= done["receipts"]
             waits += done["waits"]
             last = max(last, done["ended"])
-        return Run(last - begin, receipts, waits)
+        ours, all_of_it = self._cpu_s() - ours, machine_cpu_s() - all_of_it
+        return Run(last - begin, receipts, waits, ours, max(0.0, all_of_it - ours))
+
+    def _cpu_s(self) -> float:
+        postmaster = int((read_json(self._database) or {})["pid"])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        return sum(Process(int(pid)).cpu_s() for pid in (*children, *(each.pid for each in self._processes)))
 
     def close(self) -> None:
         """End them."""
@@ -99,6 +113,12 @@ class Writers:
             each.stdin.close()
         for each in self._processes:
             each.wait(30)
+
+
+def machine_cpu_s() -> float:
+    """Seconds of CPU that the whole machine has used, but for waiting and idling."""
+    user, nice, system, _, _, irq, softirq, *_ = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 def write() -> None:
@@ -230,6 +250,8 @@ def measure(owner: psycopg.Connection[Any], writers: Writers, given: argparse.Na
     people = [FIRST_CONNECTION + n for n in range(given.connections)]
     rates: dict[str, list[float]] = {"distinct": [], "one": []}
     waits: dict[str, list[float]] = {"distinct": [], "one": []}
+    shares_of_others: list[float] = []
+    costs: list[float] = []
     seed = 0
 
     def run(kind: str, shares: Sequence[Sequence[int]], *, seconds: float, name: str) -> Run:
@@ -240,7 +262,9 @@ def measure(owner: psycopg.Connection[Any], writers: Writers, given: argparse.Na
         prove(owner, done, before=before)
         say(
             f"{name} {kind}: {done.rate:.0f} payments/s, {len(done.receipts)} acknowledged and booked alike,"
-            f" wait p50 {percentile(done.waits, 0.5) * 1000:.1f} ms, p99 {percentile(done.waits, 0.99) * 1000:.1f} ms"
+            f" wait p50 {percentile(done.waits, 0.5) * 1000:.1f} ms, p99 {percentile(done.waits, 0.99) * 1000:.1f} ms,"
+            f" CPU {done.cpu_s / len(done.receipts) * 1000:.2f} ms a payment; others had"
+            f" {done.others_s / (done.others_s + done.cpu_s):.0%} of the CPU used"
         )
         return done
 
@@ -254,6 +278,8 @@ def measure(owner: psycopg.Connection[Any], writers: Writers, given: argparse.Na
             if nth:
                 rates[kind].append(done.rate)
                 waits[kind] += done.waits
+                shares_of_others.append(done.others_s / (done.others_s + done.cpu_s))
+                costs.append(done.cpu_s / len(done.receipts) * 1000)
     found = {
         kind: median_of(f"payments, {given.writers} writers, {kind} account{'s' * (kind != 'one')}", rates[kind],
                         unit="payments/s", digits=0)
@@ -269,6 +295,8 @@ def measure(owner: psycopg.Connection[Any], writers: Writers, given: argparse.Na
         met=all(found[kind] >= GOALS[kind] for kind in GOALS),
         one_account=round(found["one"]),
         one_account_goal=GOALS["one"],
+        cpu_ms_a_payment=round(statistics.median(costs), 2),
+        others_share_of_cpu=round(statistics.median(shares_of_others), 2),
         wait_p99_ms={kind: round(percentile(waits[kind], 0.99) * 1000, 1) for kind in waits},
     )
 

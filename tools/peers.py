@@ -16,6 +16,7 @@ import venv
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
+TRIES = 2
 
 _UNDER_DLMS_COSEM = (
     "asn1crypto==1.5.1",
@@ -66,7 +67,19 @@ def _stands(environment: Path, packages: tuple[str, ...]) -> bool:
     sys.stderr.write(f"Installing the peer {packages[0]} in an environment of its own\n")
     shutil.rmtree(environment, ignore_errors=True)
     venv.create(environment, symlinks=True, with_pip=True)
-    done = subprocess.run(
+    for _ in range(TRIES):
+        ended = _install(environment, packages)
+        if not ended:
+            ready.write_text(wanted)
+            return True
+        # It may have been ended from outside, or by a registry that hung up, without a word.
+        sys.stderr.write(f"pip ended with {ended} installing {packages[0]}\n")
+    return False
+
+
+def _install(environment: Path, packages: tuple[str, ...]) -> int:
+    """Have the environment's own pip install exactly these; its exit code, negative for a signal."""
+    return subprocess.run(
         [environment / "bin" / "python", "-m", "pip", "install", "-qq", "--no-deps", *packages],
         env={
             **os.environ,
@@ -77,10 +90,7 @@ def _stands(environment: Path, packages: tuple[str, ...]) -> bool:
         },
         stdin=subprocess.DEVNULL,
         check=False,
-    )
-    if done.returncode == 0:
-        ready.write_text(wanted)
-    return done.returncode == 0
+    ).returncode
 
 
 if __name__ == "__main__":

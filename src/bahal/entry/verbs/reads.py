@@ -33,7 +33,7 @@ class ReadFailed(Refusal):
 
     code = "read_failed"
     hi = "मीटर {meter} अभी नहीं पढ़ा जा सका: {why_hi}"
-    en = "Meter {meter} could not be read now: {why_en}"
+    en = "Meter {meter} could not be read now: {why}"
 
 
 class ReadWaits(Refusal):
@@ -195,7 +195,7 @@ def _fetch(clock: Clock, serial: str, kind: str, *, days: int, wait: float, acto
             return state.reason
         if state.tries and state.reason:
             hindi, english = CAUSES.get(state.reason, (state.reason, state.reason))
-            raise ReadFailed(meter=serial, reason=state.reason, why_hi=hindi, why_en=english)
+            raise ReadFailed(meter=serial, reason=state.reason, why_hi=hindi, why=english)
         time.sleep(_POLL_S)
     raise ReadWaits(meter=serial, seconds=round(wait))
 

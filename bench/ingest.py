@@ -111,8 +111,8 @@ def task_of(row: RosterRow) -> Task:
     return Task(
         meter=row.meter, make=row.make, system_title=row.system_title, host="", port=0, cell=row.cell, import_id="",
         sealed=b"", token=1, counter=1, link="dial_out", gateway=None, wport=1, learned=False, wants=int(WANTS),
-        back_days=1, open_day=False, firmware=FIRMWARE, tries=0, load_days=None, load_bits=None, daily_days=None,
-        billing_days=None, logs=None, log_ats=None,
+        back_days=1, open_day=False, urgent=False, firmware=FIRMWARE, tries=0, load_days=None, load_bits=None,
+        daily_days=None, billing_days=None, logs=None, log_ats=None,
     )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ TEN_O_CLOCK = datetime(STORY_MONDAY.year, STORY_MONDAY.month, STORY_MONDAY.day, 
 FILES = 11_000
 """Open files a bench needs: ten thousand associations and some."""
 
-_SEED = 7
+SEED = 7
 
 
 def say(*words: object) -> None:
@@ -132,7 +132,7 @@ class Stage:
         )
         begun = time.perf_counter()
         self.enter()
-        self._enrol()
+        self.enrol()
         self._import(roster)
         self.vacuum()
         say(
@@ -168,7 +168,8 @@ class Stage:
         )
         self.clock = RehearsalClock(self.home.run / "clock.json")
 
-    def _enrol(self) -> None:
+    def enrol(self) -> None:
+        """The officers, by their journey."""
         from bahal.domains.staff.operations import NewOfficer
         from bahal.journeys.enrol_officers import enrol_officers
 
@@ -310,7 +311,7 @@ class Stage:
 
     def _outside(self, reply_delay: float) -> Outside:
         return Outside(
-            meters=self._meters, seed=_SEED, reply_delay=reply_delay, dial_in=self._dial_in,
+            meters=self._meters, seed=SEED, reply_delay=reply_delay, dial_in=self._dial_in,
             calls_at_start=False,
         )  # fmt: skip
 

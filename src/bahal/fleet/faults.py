@@ -119,12 +119,15 @@ class Profile:
     """How much goes wrong in a circle.
 
     `lost_links` is a share of all connections, `slow_cells` one of all cells, whose meters then answer up to
-    `slowest_s` seconds later; `shares` are of all meters, of which each has one kind of fault at most.
+    `slowest_s` seconds later; `shares` are of all meters, of which each has one kind of fault at most. Each meter's own
+    link takes from `link_from_s` to `link_to_s` seconds a reply.
     """
 
     lost_links: float = 0.0
     slow_cells: float = 0.0
     slowest_s: float = 0.0
+    link_from_s: float = 0.0
+    link_to_s: float = 0.0
     shares: Mapping[Kind, float] = field(default_factory=dict)
 
 
@@ -141,6 +144,8 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
         # One link in twenty, and among eight hundred meters three or so of each kind; of those that say ok and do not
         # move only two, since the dead-man stops every cut at four wrong read-backs in two hundred.
         "field": Profile(lost_links=0.05, slow_cells=0.1, slowest_s=0.5, shares=_each(0.004, ok_unmoved=0.0025)),
+        # A poor cellular net: each link has a delay of its own, and one in twenty is lost.
+        "far": Profile(lost_links=0.05, link_from_s=0.5, link_to_s=7.0),
         # So much that a small circle meets every kind.
         "harsh": Profile(lost_links=0.2, slow_cells=0.5, slowest_s=0.3, shares=_each(0.04)),
     }
@@ -171,6 +176,13 @@ def fault_of(profile: Profile, *, seed: int, serial: str) -> Fault | None:
     return None
 
 
+def link_delay(profile: Profile, *, seed: int, serial: str) -> float:
+    """Seconds that each reply takes on the meter's own link."""
+    if not profile.link_to_s:
+        return 0.0
+    return profile.link_from_s + (profile.link_to_s - profile.link_from_s) * chance(seed, serial, "link delay")
+
+
 def behaviours(
     profile: Profile, meters: Iterable[tuple[str, str]], *, seed: int, reply_delay: float
 ) -> Mapping[int, Behaviour]:
@@ -185,11 +197,12 @@ def behaviours(
             place = Behaviour(reply_delay=delay, lost_links=profile.lost_links, seed=seed, late=late)
             cells[cell] = place
         fault = fault_of(profile, seed=seed, serial=serial)
-        if fault is not None:
+        own = link_delay(profile, seed=seed, serial=serial)
+        if fault is not None or own:
             found[row] = Behaviour(
-                reply_delay=place.reply_delay,
+                reply_delay=place.reply_delay + own,
                 lost_links=profile.lost_links,
-                faults=(fault,),
+                faults=() if fault is None else (fault,),
                 seed=seed,
                 late=place.late,
             )

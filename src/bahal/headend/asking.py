@@ -62,6 +62,7 @@ class Task(NamedTuple):
     wants: int
     back_days: int
     open_day: bool
+    urgent: bool
     firmware: str
     tries: int
     load_days: list[date] | None

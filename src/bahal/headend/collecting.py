@@ -34,8 +34,8 @@ INTAKE_FULL: Final = 5_000
 """With so much waiting to be written nobody is called."""
 _COLLECT: Final = """
     SELECT meter, make, system_title, host, port, cell, import::text, sealed, token, counter, link, gateway, wport,
-           learned, wants, back_days, open_day, firmware, tries, load_days, load_bits, daily_days, billing_days, logs,
-           log_ats
+           learned, wants, back_days, open_day, urgent, firmware, tries, load_days, load_bits, daily_days, billing_days,
+           logs, log_ats
     FROM headend_collect(%s, %s, %s, %s, %s)
 """
 _BUSY_PAUSE_S: Final = 0.05
@@ -127,7 +127,9 @@ class Collects:
     def _room(self) -> int:
         if self._intake.waiting > INTAKE_FULL:
             return 0
-        room = min(CLAIM_AT_MOST, self._pacing.room(Service.PROFILE) - sum(map(len, self._pioneers.values())))
+        # As many may wait as may run: a crowded cell's meters must not keep an empty one's from being claimed.
+        waiting = self._pacing.waiting + sum(map(len, self._pioneers.values()))
+        room = min(CLAIM_AT_MOST, self._config.concurrency - waiting)
         if self._pressed():
             room = min(room, BESIDE - self._pacing.running - self._pacing.waiting)
         return room
@@ -159,7 +161,8 @@ class Collects:
         most = None if task.gateway is None else self._config.per_gateway
         self._open += 1
         try:
-            self._pacing.offer(Service.PROFILE, task.place, partial(self._start, task, latest), most=most)
+            service = Service.ASKED if task.urgent else Service.PROFILE
+            self._pacing.offer(service, task.place, partial(self._start, task, latest), most=most)
         except PacingFull:
             self._not_called(task, "later")
 

@@ -1,9 +1,9 @@
 """Who may talk now: a limit in total and per cell, an order of service, and a bounded wait.
 
 A cell is a base station, or a gateway, or any name that meters share; too many sessions in one cell slow each other
-down. Whoever finds no room waits, and is served in the order restore > payment > alarm > cut > profile, then as they
-came. A restore may go over either limit by a little, so that a cell full of stalled cuts never keeps somebody in the
-dark.
+down. Whoever finds no room waits, and is served in the order restore > payment > alarm > cut > asked > profile, then as
+they came; asked is a reading that somebody waits for, profile what a schedule wants. A restore may go over either limit
+by a little, so that a cell full of stalled cuts never keeps somebody in the dark.
 
 Nothing here knows a clock: who waited too long says so himself when he is started.
 """
@@ -23,7 +23,8 @@ class Service(IntEnum):
     PAYMENT = 1
     ALARM = 2
     CUT = 3
-    PROFILE = 4
+    ASKED = 4
+    PROFILE = 5
 
 
 Start = Callable[[], bool]
@@ -80,6 +81,11 @@ class Pacing:
         """How many more sessions of this service it makes sense to claim now."""
         spare = self._spare if service is Service.RESTORE else 0
         return max(0, min(self.total + spare - self.running - self.waiting, self._bound - self.waiting))
+
+    @property
+    def places(self) -> int:
+        """How many more may wait."""
+        return max(0, self._bound - self.waiting)
 
     def offer(self, service: Service, cell: str, start: Start, *, most: int | None = None) -> None:
         """Start now if there is room, else wait. `most`: how many at once in this cell, if it is not `per_cell`.

@@ -39,6 +39,8 @@ CLAIM_AT_MOST: Final = 400
 BATCH: Final = 500
 LINGER_S: Final = 0.005
 REGISTER_CLASS: Final = 3
+ASKED_AT_MOST: Final = 50
+"""Reads that may wait at once for room that collecting has taken."""
 BESIDE: Final = 4
 """Reads at once while something more urgent waits."""
 _VALUE: Final = 2
@@ -167,9 +169,9 @@ class Reachable(Protocol):
 def way_to(of: Reachable, board: Board) -> Way | None:
     """How to reach a meter now; None for one that calls and has not."""
     if of.gateway is not None:
-        return OverLine(board, of.meter, Service.PROFILE, gateway=of.gateway, wport=of.wport)
+        return OverLine(board, of.meter, Service.ASKED, gateway=of.gateway, wport=of.wport)
     if of.meter in board.calls:
-        return OverLine(board, of.meter, Service.PROFILE)
+        return OverLine(board, of.meter, Service.ASKED)
     return None if of.link == "dial_in" else DialOut(of.host, of.port)
 
 
@@ -276,9 +278,7 @@ class Reads:
             self._wake.clear()
             try:
                 while not self._closing:
-                    room = min(CLAIM_AT_MOST, self.pacing.room(Service.PROFILE))
-                    if self._pressed():
-                        room = min(room, BESIDE - self.pacing.running - self.pacing.waiting)
+                    room = self._room()
                     if room <= 0 or await self._claim(room) < room:
                         break
             except FAILURES as error:
@@ -290,6 +290,13 @@ class Reads:
                     await self._wake.wait()
             except TimeoutError:
                 continue
+
+    def _room(self) -> int:
+        # However much is being collected, a few that somebody asked for may stand in front of it.
+        room = min(CLAIM_AT_MOST, max(self.pacing.room(Service.ASKED), min(ASKED_AT_MOST, self.pacing.places)))
+        if self._pressed():
+            room = min(room, BESIDE - self.pacing.running - self.pacing.waiting)
+        return room
 
     async def stop(self) -> None:
         """Claim nothing more."""
@@ -314,7 +321,7 @@ class Reads:
         await self._keys.learn(read.import_id for read in reads)
         for read in reads:
             most = None if read.gateway is None else config.per_gateway
-            self.pacing.offer(Service.PROFILE, read.place, partial(self._start, read, latest), most=most)
+            self.pacing.offer(Service.ASKED, read.place, partial(self._start, read, latest), most=most)
         return len(reads)
 
     def _start(self, read: Read, latest: float) -> bool:

@@ -14,7 +14,7 @@ from bahal.shared.errors import ENVIRONMENT, USAGE, Refusal
 from bahal.shared.home import Home
 
 FILES_FOR_A_FLEET = 4096
-FAULTS_HELP = "What goes wrong with meters and links: none, field or harsh."
+FAULTS_HELP = "What goes wrong with meters and links: none, far, field or harsh."
 
 
 class FaultsUnknown(Refusal):

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
+from bahal.domains.billing.history import Limits
 from bahal.domains.billing.intake import Came, write
 from bahal.domains.billing.registers import Stand
 from bahal.domains.tariffs.book import shipped
 from bahal.foundation.transactions import transaction
 from bahal.journeys.accept_rate import accept_rate
-from bahal.journeys.bill_cycle import Cycle, bill_cycle
+from bahal.journeys.bill_cycle import Cycle, Rates, bill_cycle
 from tests.journeys import town
 
 JULY = date(2025, 7, 1)
@@ -50,3 +51,7 @@ def accept_all(day: date = JULY, *, officer: str = "ee") -> int:
 def bill(month: date, on: date, *, centres: Sequence[int] = (300, 301, 302), **more: object) -> Cycle:
     """Run the cycle of a month on a day."""
     return bill_cycle(month=month, actor="test", centres=centres, **times(on), **more)  # type: ignore[arg-type]
+
+
+NEVER_UNUSUAL = Rates(limits=Limits(load_percent=1_000, high_percent=100_000))
+"""For tests of something else than the review."""

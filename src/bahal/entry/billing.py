@@ -1,13 +1,16 @@
 """A billing cycle over several processes: each takes a range of connections, and what each did is counted together.
 
-`python -m bahal.entry.billing MONTH LOW HIGH ACTOR EVERY ESTIMATE_AFTER` is one of them; it prints its count as JSON.
+`python -m bahal.entry.billing MONTH LOW HIGH ACTOR EVERY ESTIMATE_AFTER` is one of them; it prints its count as JSON,
+with the seconds it took and the most memory it held.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
+import time
 from collections import Counter
 from datetime import date
 from typing import TYPE_CHECKING
@@ -82,7 +85,8 @@ def _bill(month: date, low: int, high: int, actor: str, every: bool, estimate_af
 def _read(told: dict[str, object]) -> Cycle:
     from bahal.journeys.bill_cycle import Cycle
 
-    cycle = Cycle(**told)  # type: ignore[arg-type]  # it was written by `as_json` of the same class
+    counts = {name: value for name, value in told.items() if name not in ("seconds", "most_bytes")}
+    cycle = Cycle(**counts)  # type: ignore[arg-type]  # written by `as_json` of the same class
     cycle.held = Counter(cycle.held)
     cycle.not_billed = Counter(cycle.not_billed)
     cycle.named = {int(connection): why for connection, why in cycle.named.items()}
@@ -92,12 +96,16 @@ def _read(told: dict[str, object]) -> Cycle:
 def main() -> None:
     """One process of a run."""
     month, low, high, actor, every, estimate_after = sys.argv[1:]
+    enter()
+    began = time.perf_counter()
     try:
         cycle = _bill(date.fromisoformat(month), int(low), int(high), actor, every == "1", int(estimate_after))
     except Refusal as refusal:
         answering.refuse(refusal, as_json=False)
         sys.exit(refusal.exit_code)
-    sys.stdout.write(json.dumps(cycle.as_json()) + "\n")
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    told = {**cycle.as_json(), "seconds": round(time.perf_counter() - began, 3), "most_bytes": most}
+    sys.stdout.write(json.dumps(told) + "\n")
 
 
 if __name__ == "__main__":

@@ -159,9 +159,7 @@ def main() -> None:
             "headend", "bahal_session_seconds_count"
         )
         judge(the_stage)
-        say(
-            f"a call took {mean:.1f} s on average; {REPLIES} replies at the links' mean delay are {bound_mean_s(the_stage):.1f} s"
-        )
+        say(f"a call took {mean:.1f} s; {REPLIES} replies of an average link {bound_mean_s(the_stage):.1f} s")
         say(
             f"{share:.4%} in; {SHARE:.1%} after {took:.0f} s; CPU: head-end {used['headend']:.0f} s"
             f" ({1e6 * used['headend'] / meters:.0f} us a meter), fleet {used['fleet']:.0f} s; memory of the head-end"

@@ -84,6 +84,13 @@ def test_a_schedule_fires_once_and_not_for_who_came_later(circle: World) -> None
     assert wants(circle)[0] & (EVENTS | Wanted.BILLING | Wanted.NOW) == EVENTS | Wanted.BILLING | Wanted.NOW
 
 
+def test_a_meter_goes_with_its_connection_to_another_office(circle: World) -> None:
+    plan(circle, moment(24, 10))
+    run_owner(circle, "UPDATE network_connection SET centre = 1211")
+    plan(circle, moment(24, 12, 10))
+    assert {row[0] for row in many("SELECT office FROM readings_meter")} == {1211}
+
+
 def test_the_closest_schedule_counts(circle: World) -> None:
     plan(circle, moment(24, 10))
     for new in (schedule(office=111, back_days=5), schedule(office=1, back_days=4), schedule(make="nobody")):

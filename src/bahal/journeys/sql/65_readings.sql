@@ -104,7 +104,12 @@ BEGIN
                     / v_schedule.every_s) * v_schedule.every_s);
         CONTINUE WHEN v_moment <= v_schedule.fired_at;
         UPDATE readings_schedule SET fired_at = v_moment WHERE id = v_schedule.id;
-        -- The day the house was opened nothing has been missed.
+        IF v_total = 0 THEN
+            -- A meter goes with its connection.
+            UPDATE readings_meter r SET office = c.centre
+            FROM meters_meter k JOIN network_connection c ON c.id = k.connection
+            WHERE k.serial = r.meter AND r.office <> c.centre;
+        END IF;
         WITH closest AS (
             SELECT r.meter FROM readings_meter r JOIN headend_meter m ON m.meter = r.meter
             WHERE r.since <= v_moment

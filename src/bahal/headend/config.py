@@ -68,7 +68,7 @@ class HeadendConfig:
     collect_s: float = 120.0
     collect_lease_s: float = 240.0
     collect_counters: int = 96
-    plan_s: float = 30.0
+    plan_s: float = 60.0
     lake: str | None = None
     raw: Path | None = None
     raw_days: int = 30

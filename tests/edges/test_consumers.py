@@ -16,7 +16,8 @@ def test_a_day_is_told_to_who_may_know(database: Database, open_door: Callable[.
     first = town.found(connections=1, reminded=False, due=0).connections[0]
     today = datetime.now(UTC).date()
     client = Client(REMOTE_ADDR="127.0.0.1")
-    assert client.get(f"/api/v1/consumers/{first}/day").json()["error"] == "lake_unknown"
+    away = client.get(f"/api/v1/consumers/{first}/day")
+    assert (away.status_code, away.json()["error"]) == (503, "lake_unknown")
     lake = lay_lake(database.home.path / "lake")
     for back in range(30):
         validated(lake, today - timedelta(days=back), {f"M{first}": np.full(48, 100, np.int32)})
@@ -27,6 +28,7 @@ def test_a_day_is_told_to_who_may_know(database: Database, open_door: Callable[.
     assert said["projection"]["paise"] > 0
     assert "यूनिट" in said["hi"]
     assert "kWh" in said["en"]
-    assert client.get("/api/v1/consumers/1/day").json()["error"] == "consumer_day_unknown"
+    stranger = client.get("/api/v1/consumers/1/day")
+    assert (stranger.status_code, stranger.json()["error"]) == (404, "consumer_day_unknown")
     assert client.get("/api/v1/consumers/12345678901/day").json()["error"] == "body_malformed"
     assert Client(REMOTE_ADDR="10.0.0.9").get(f"/api/v1/consumers/{first}/day").status_code == 401

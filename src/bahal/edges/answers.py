@@ -12,9 +12,11 @@ STATUS: Mapping[str, int] = {
     "report_unsigned": 401,
     "webhook_unsigned": 401,
     "connection_unknown": 404,
+    "consumer_day_unknown": 404,
     "order_unknown": 404,
     "key_reused_with_other_body": 409,
     "database_away": 503,
+    "lake_unknown": 503,
     "supply_busy": 503,
 }
 DEFAULT_STATUS = 422

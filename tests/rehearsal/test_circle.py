@@ -3,12 +3,15 @@
 import functools
 import re
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 
+from bahal.domains.billing.registers import most_wh
 from bahal.rehearsal import almanac, dues
 from bahal.rehearsal.circle import (
     LEAST_RUPEES_A_PAYER,
+    MOST_YOUNG,
     Circle,
     NumberOutOfRange,
     RosterTooShort,
@@ -22,6 +25,7 @@ from bahal.rehearsal.circle import (
 from bahal.rehearsal.layout import shares
 from bahal.rehearsal.names import COMMUNITIES
 from bahal.rehearsal.places import DIVISIONS
+from bahal.rehearsal.pricing import price
 from bahal.shared.errors import USAGE
 from bahal.shared.periods import clear_days
 from bahal.shared.warrant import Line, list_sha256
@@ -46,10 +50,10 @@ def circle(consumers=3000, defaulters=137, payers=41, rupees=512_345, seed=9, mo
 
 def digest_of_list(built: Circle) -> str:
     """The list as it would be signed, in order of connection numbers."""
-    people, due = built.by_number(), built.due_paise()
+    people, owed = built.by_number(), built.enforceable_paise()
     notices = {notice.connection: notice for notice in built.notices}
     return list_sha256(
-        Line(n, people[each].meter, each, due[each], ",".join(notices[each].bills), notices[each].sha256, 1)
+        Line(n, people[each].meter, each, owed[each], ",".join(notices[each].bills), notices[each].sha256, 1)
         for n, each in enumerate(built.defaulters)
     )
 
@@ -84,7 +88,7 @@ def test_other_payers_and_rupees_change_nobodys_name_or_place():
         (500, 40, 2, 90_000_000, 4, 0),
         (200, 20, 0, 0, 5, 2),
         (100, 100, 50, 600_000, 6, 0),
-        (40, 3, 1, 5_010, 7, 2),
+        (40, 3, 1, LEAST_RUPEES_A_PAYER, 7, 2),
         (5, 0, 0, 0, 8, 0),
         (1, 1, 1, 6_000, 8, 0),
     ],
@@ -118,6 +122,8 @@ def test_the_sums_hold(consumers, defaulters, payers, rupees, seed, race):
     assert not guarded & (dropping | set(built.defaulters))
     assert all(each.paise == due[each.connection] for each in built.dropouts)
     assert all(1 <= each.after_reminders < almanac.POLICY.reminders for each in built.dropouts)
+    owed = built.enforceable_paise()
+    assert all(owed[number] > almanac.POLICY.minimum_paise for number in [*built.defaulters, *dropping])
     above = {number for number, paise in due.items() if paise > almanac.POLICY.minimum_paise}
     assert above == set(built.defaulters) | dropping | guarded
 
@@ -143,18 +149,43 @@ def test_the_listed_owe_ripe_bills_all_named_in_a_notice_served_in_time(monday):
         account = accounts[number]
         assert account.notice is not None
         assert account.notice.served_on is not None
-        assert account.notice.bills == tuple(bill.number for bill in account.bills)
-        assert account.notice.paise == account.due_paise
+        young = almanac.young_months(monday)
+        named = [bill for bill in account.bills if bill.month not in young]
+        assert account.notice.bills == tuple(bill.number for bill in named)
+        assert account.notice.paise == account.enforceable_paise == sum(bill.paise for bill in named)
+        assert [bill.month for bill in account.bills[len(named) :]] == list(young)
         assert clear_days(account.notice.served_on, monday) >= 15
         assert account.notice.served_on >= account.notice.issued_on
         assert not account.payments
         assert account.hold is None
-        for bill in account.bills:
+        for bill in named:
             assert bill.issued_on < bill.due_on < account.notice.issued_on
             assert bill.issued_on > monday - timedelta(days=700)
             assert not bill.estimated
             assert not bill.disputed
             assert bill.paise % 100 == 0
+
+
+@pytest.mark.parametrize("monday", [MONDAY, date(2025, 11, 3), date(2026, 3, 2), date(2027, 2, 1)])
+def test_registers_are_what_the_bills_say_and_no_load_is_overdrawn(monday):
+    built = circle(monday=monday)
+    for account in built.accounts:
+        metered = [bill for bill in account.bills if not bill.opening]
+        read = [bill for bill in metered if not bill.estimated]
+        days, stands = zip(*account.registers, strict=True)
+        assert days[0] == metered[0].month
+        assert [high - low for low, high in pairwise(stands)] == [bill.consumption_wh for bill in read]
+        for bill, (first, last) in zip(read, pairwise(days), strict=True):
+            assert bill.consumption_wh * 100 <= most_wh(account.connection.load_w, (last - first).days) * 60
+            assert bill.paise == price(account.connection, bill.month, bill.consumption_wh)
+
+
+def test_the_month_before_the_monday_is_billed_but_too_young_to_cut_for():
+    assert almanac.young_months(MONDAY) == (date(2025, 10, 1),)
+    assert almanac.billing_months(MONDAY, 1) == (date(2025, 9, 1),)
+    assert all(account.bills[-1].month == date(2025, 10, 1) for account in circle().accounts)
+    for days in range(0, 400, 7):
+        assert len(almanac.young_months(date(2025, 11, 3) + timedelta(days=days))) <= MOST_YOUNG
 
 
 def test_the_protected_are_one_of_each_kind_at_least():

@@ -114,7 +114,7 @@ def test_exactly_the_defaulters_may_be_cut_once_the_reminders_are_delivered(data
         seed_circle(app, judged)
     everyone = [each.number for each in judged.connections]
     above = [number for number, paise in judged.due_paise().items() if paise > almanac.POLICY.minimum_paise]
-    due = judged.due_paise()
+    enforceable = judged.enforceable_paise()
     part_3 = {each.connection for each in judged.protected if each.why == dues.PART_3}
     with database.connect("app") as app:
         before = verdicts(app, everyone)
@@ -130,7 +130,7 @@ def test_exactly_the_defaulters_may_be_cut_once_the_reminders_are_delivered(data
         # A meter under Part 3 has no relay: the law's facts allow the cut, the meter does not.
         assert may_be_cut == set(judged.defaulters) | part_3
         assert {number: paise for number, (word, paise) in after.items() if word == "cut"} == {
-            number: due[number] for number in may_be_cut
+            number: enforceable[number] for number in may_be_cut
         }
         for each in judged.protected:
             if each.why != dues.PART_3:
@@ -144,7 +144,7 @@ def test_exactly_the_defaulters_may_be_cut_once_the_reminders_are_delivered(data
 def test_the_journey_lists_exactly_the_defaulters_and_says_why_not_the_others(database, judged):
     with database.connect("app", autocommit=False) as app:
         seed_circle(app, judged)
-    due = judged.due_paise()
+    due, enforceable = judged.due_paise(), judged.enforceable_paise()
     with database.connect("app") as app:
         deliver_reminders(app, [number for number, paise in due.items() if paise > almanac.POLICY.minimum_paise])
         for dropout in judged.dropouts:
@@ -152,12 +152,12 @@ def test_the_journey_lists_exactly_the_defaulters_and_says_why_not_the_others(da
     found = who_may_be_cut(circle=CIRCLE, business_at=TEN_ON_MONDAY)
 
     assert tuple(line.connection for line in found.lines) == judged.defaulters
-    assert found.sum_paise == sum(due[number] for number in judged.defaulters)
+    assert found.sum_paise == sum(enforceable[number] for number in judged.defaulters)
     meter_of = {each.number: each.meter for each in judged.connections}
     notice_of = {each.connection: each for each in judged.notices}
     for line in found.lines:
         assert line.meter == meter_of[line.connection]
-        assert line.paise == due[line.connection]
+        assert line.paise == enforceable[line.connection]
         assert line.bills == ",".join(sorted(notice_of[line.connection].bills))
         assert line.notice_sha256 == notice_of[line.connection].sha256
     assert found.left_out == {each.connection: EXPECTED[each.why] for each in judged.protected}

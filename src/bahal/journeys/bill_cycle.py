@@ -27,7 +27,7 @@ from bahal.domains.tariffs.rating import rate
 from bahal.foundation.audit.operations import Act, record_many
 from bahal.foundation.rows import many
 from bahal.foundation.transactions import transaction, transaction_required
-from bahal.journeys.determine import Ready, gather
+from bahal.journeys.determine import BILLED, Ready, gather
 from bahal.journeys.issue_bills import ACCOUNTS, REVENUE, issue, number_of, packed
 from bahal.journeys.revise_bill import true_up
 from bahal.shared.clock import day_in_india
@@ -157,13 +157,11 @@ def _due(own: Mapping[int, Group], until: date, today: date) -> list[int]:
 
 def _next(centres: Sequence[int], after: int, high: int, until: date, batch: int) -> list[int]:
     rows = many(
-        "SELECT c.id FROM network_connection c WHERE c.id > %s AND c.id < %s AND c.centre = ANY(%s::int[])"
-        " AND c.connected_on < %s AND NOT EXISTS"
-        " (SELECT FROM billing_bill b WHERE b.connection = c.id AND b.period_to >= %s) ORDER BY c.id LIMIT %s",
+        "SELECT id FROM network_connection WHERE id > %s AND id < %s AND centre = ANY(%s::int[])"
+        " AND connected_on < %s ORDER BY id LIMIT %s",
         after,
         high,
         list(centres),
-        until,
         until,
         batch,
     )
@@ -175,7 +173,8 @@ def _rate(
 ) -> list[_Made]:
     ready, why_not = gather(connections=connections, until=until, estimate_after=rates.estimate_after)
     for connection, why in why_not.items():
-        cycle.leave(connection, why)
+        if why != BILLED:  # by an earlier run, which this one goes on with
+            cycle.leave(connection, why)
     in_force = book()
     rated: list[tuple[Ready, Rating]] = []
     for each in ready:

@@ -109,7 +109,9 @@ def stands_of(*, since: Mapping[int, date], until: date) -> Mapping[int, list[St
     rows = many(
         "SELECT r.connection, r.read_on, r.meter, r.revision, r.wh, r.export_wh, r.vah, r.demand_w, r.zones, r.digits"
         " FROM unnest(%s::bigint[], %s::date[]) AS w (connection, since)"
-        " JOIN billing_register r ON r.connection = w.connection AND r.read_on >= w.since AND r.read_on <= %s"
+        # By key for each connection: a join would read the whole table once it has grown over its statistics.
+        " CROSS JOIN LATERAL (SELECT * FROM billing_register s WHERE s.connection = w.connection"
+        "   AND s.read_on >= w.since AND s.read_on <= %s OFFSET 0) AS r"
         " ORDER BY r.connection, r.read_on, r.meter, r.revision",
         list(since),
         list(since.values()),

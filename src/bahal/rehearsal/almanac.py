@@ -114,16 +114,24 @@ def reminder_days(monday: date) -> tuple[date, ...]:
 
 
 def billing_months(monday: date, count: int) -> tuple[date, ...]:
-    """The last `count` months, newest first, whose bills a notice could name and be served in time for the Monday.
-
-    Newer months are not billed in a rehearsal, so that what is owed is what the notice names.
-    """
+    """The last `count` months, newest first, whose bills a notice could name and be served in time for the Monday."""
     month = monday.replace(day=1)
     while last_due(month) > monday - timedelta(days=_NOTICE_NEEDS):
         month = month_before(month)
     months = [month]
     while len(months) < count:
         months.append(month_before(months[-1]))
+    return tuple(months)
+
+
+def young_months(monday: date) -> tuple[date, ...]:
+    """The months after those of `billing_months` that are billed before the reminders, oldest first: owed, but not yet
+    a ground for a cut."""
+    months = []
+    month = next_month(billing_months(monday, 1)[0])
+    while next_month(month) + timedelta(days=_LATEST_ISSUE_DAY - 1) < monday - timedelta(days=POLICY.reminders):
+        months.append(month)
+        month = next_month(month)
     return tuple(months)
 
 

@@ -7,7 +7,7 @@ connections and the Monday alone, so that other payers or rupees change dues and
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from random import Random
 
@@ -17,8 +17,13 @@ from bahal.rehearsal.layout import Connection, Feeder, Office, Transformer, chan
 from bahal.shared.errors import USAGE, Refusal
 from bahal.shared.money import PAISE_IN_RUPEE
 
-LEAST_RUPEES_A_PAYER = dues.LEAST_DUE + 9
-"""With less than this on average the payers could not each owe more than the minimum, with some room to differ."""
+MOST_YOUNG = 2
+"""So many bills at most are too young for the notice on a Monday."""
+
+LEAST_A_PAYER = dues.LEAST_DUE + MOST_YOUNG * dues.ROOM_FOR_YOUNG
+LEAST_RUPEES_A_PAYER = LEAST_A_PAYER + 9
+"""With less than this on average the payers could not each owe more than the minimum on bills that a notice names, and
+their youngest bills besides, with some room to differ."""
 
 
 class ImpossibleRehearsal(Refusal):
@@ -157,6 +162,10 @@ class Circle:
             for connection, account in zip(self.connections, self.accounts, strict=True)
         }
 
+    def enforceable_paise(self) -> dict[int, int]:
+        """What of each connection's due its notice names, in paise."""
+        return {account.connection.number: account.enforceable_paise for account in self.accounts}
+
     def division_names(self) -> dict[int, str]:
         """The division's name of each connection."""
         names = {office.id: office.name for office in self.offices}
@@ -272,7 +281,11 @@ def build_circle(
 
     layout = lay(seed=seed, consumers=consumers, meters=meters, monday=monday)
     connections = list(layout.connections)
-    months = almanac.billing_months(monday, dues.MOST_BILLS)
+    months = dues.Months(
+        almanac.billing_months(monday, dues.MOST_BILLS),
+        almanac.young_months(monday),
+        monday - timedelta(days=almanac.POLICY.reminders),
+    )
     chance = chance_for(seed, "choices")
 
     special = _spread(len(connections), defaulters + dropouts + protected, chance)
@@ -287,10 +300,10 @@ def build_circle(
     why_of = {n: dues.PROTECTIONS[at % len(dues.PROTECTIONS)] for at, n in enumerate(guarded)}
     for n, why in why_of.items():
         if why == dues.PART_3:
-            connections[n] = connections[n]._replace(phase=3, category="LV-2", load_w=40_000)
-    due_of = dict(zip(paying, dues.shaped(rupees, payers, chance), strict=True))
-    due_of |= {n: dues.LEAST_DUE + 49 + int(12_000 * chance.random() ** 2) for n in dropping}
-    due_of |= {n: dues.long_tail(chance) for n in [*racing, *staying]}
+            connections[n] = connections[n]._replace(phase=3, category="LV-2")
+    due_of = dict(zip(paying, dues.shaped(rupees, payers, chance, least=LEAST_A_PAYER), strict=True))
+    due_of |= {n: LEAST_A_PAYER + 49 + int(12_000 * chance.random() ** 2) for n in dropping}
+    due_of |= {n: dues.long_tail(chance, least=LEAST_A_PAYER) for n in [*racing, *staying]}
 
     habits = chance_for(seed, "accounts")
     accounts: list[Account] = []
@@ -301,6 +314,8 @@ def build_circle(
             accounts.append(dues.protected(connection, why=why_of[n], chance=chance, months=months, monday=monday))
         else:
             accounts.append(dues.ordinary(connection, chance=habits, months=months))
+
+    connections = [account.connection for account in accounts]
 
     def number(n: int) -> int:
         return connections[n].number

@@ -325,3 +325,8 @@ def stand_of(*, connection: int, read_on: date) -> Stand:
     if row is None:
         raise RegisterUnknown(connection=connection, day=read_on)
     return Stand(*row[:-1])._replace(digits=row[-1])
+
+
+def amounts_by_number() -> Mapping[str, int]:
+    """What every bill comes to in paise, by its number."""
+    return dict(many("SELECT number, paise FROM billing_bill"))

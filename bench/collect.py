@@ -31,8 +31,8 @@ METERS: Final = 100_000
 SHARE: Final = 0.999
 GOAL: Final = 1.3
 LIMIT_S: Final = 3_000.0
-CONCURRENCY: Final = 8_000
-PER_CELL: Final = 16
+CONCURRENCY: Final = 4_000
+PER_CELL: Final = 8
 REPLIES: Final = 7
 """Of one call: AARE, clock, midnights, a day of the load profile in three blocks, RLRE."""
 YESTERDAY: Final = date(2025, 11, 23)

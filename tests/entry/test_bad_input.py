@@ -24,7 +24,7 @@ from tests.plugin.databases import Database
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A folder whose parents everybody may pass through."""
-    for parent in (tmp_path, *tmp_path.parents[:2]):
+    for parent in (tmp_path, *tmp_path.parents[:3]):  # one more where several processes test
         parent.chmod(0o755)
     return tmp_path / "home"
 
@@ -127,7 +127,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder that holds next to nothing: a small disk for root, who may mount one, a limit of file size otherwise."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    for parent in (tmp_path, *tmp_path.parents[:2]):
+    for parent in (tmp_path, *tmp_path.parents[:3]):  # one more where several processes test
         parent.chmod(0o755)
     mounted = False
     if os.geteuid() == 0:

@@ -53,5 +53,5 @@ def bill(month: date, on: date, *, centres: Sequence[int] = (300, 301, 302), **m
     return bill_cycle(month=month, actor="test", centres=centres, **times(on), **more)  # type: ignore[arg-type]
 
 
-NEVER_UNUSUAL = Rates(limits=Limits(load_percent=1_000, high_percent=100_000))
+NEVER_UNUSUAL = Rates(limits=Limits(load_percent=10**6, least_wh=10**12))
 """For tests of something else than the review."""

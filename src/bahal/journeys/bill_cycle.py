@@ -132,8 +132,11 @@ def bill_cycle(
     after = low - 1
     while connections := _next(wanted, after, high, until, batch):
         after = connections[-1]
-        made = _rate(connections, until, today, own, rates, cycle)
-        _keep(made, cycle, actor=actor, at=at, business_at=business_at)
+        while connections:
+            made = _rate(connections, until, today, own, rates, cycle)
+            _keep(made, cycle, actor=actor, at=at, business_at=business_at)
+            # Who was billed for an earlier month only is not done yet; a held bill keeps the next one waiting.
+            connections = [each.bill.connection for each in made if each.bill.period_to < until and not each.reasons]
         progress(cycle)
     cycle.trued_up += _true_up(low, high, actor=actor, at=at, business_at=business_at)
     return cycle
@@ -203,8 +206,8 @@ def _rate(
         start = each.determinants.start
         bill = RatedBill(
             each.connection,
-            number_of(each.connection, until, 0),
-            (until - timedelta(days=1)).replace(day=1),
+            number_of(each.connection, each.determinants.end, 0),
+            (each.determinants.end - timedelta(days=1)).replace(day=1),
             today,
             today + timedelta(days=group.days_to_pay),
             each.wh,
@@ -213,7 +216,7 @@ def _rate(
             False,
             "regular",
             start,
-            until,
+            each.determinants.end,
             0,
             stored.amounts,
             stored.body,

@@ -1,7 +1,8 @@
 """What decides the bills of many connections, gathered in a few statements: registers, terms, and the consumer's past.
 
-A period begins where the last one that was billed ended, and ends at a day that the caller says. Where its registers
-are not there, it waits, or is estimated from the consumer's own past when so many month-ends are missing.
+A period begins where the last one that was billed ended, and ends at the next month-end whose registers are there, or
+at the day that the caller says. Where registers are not there, it waits, or is estimated from the consumer's own past
+when so many month-ends are missing.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class _Connection(NamedTuple):
 def gather(
     *, connections: Sequence[int], until: date, estimate_after: int = 1
 ) -> tuple[list[Ready], Mapping[int, str]]:
-    """What decides the next bill of each connection up to `until`, and why others get none (`WHY_NOT`).
+    """What decides the next bill of each connection up to `until` at most, and why others get none (`WHY_NOT`).
 
     An estimate is made when `estimate_after` or more month-ends have no register.
     """
@@ -79,11 +80,11 @@ def gather(
         if isinstance(found, str):
             why_not[each.id] = found
             continue
-        start, used, estimated, guess = found
-        spans = spans_of(each.facts, terms.get(each.id, ()), start, until)
+        start, end, used, estimated, guess = found
+        spans = spans_of(each.facts, terms.get(each.id, ()), start, end)
         determinants = Determinants(
             start=start,
-            end=until,
+            end=end,
             spans=spans,
             uses=(*map(use_of, used), *estimated),
             carried_wh=carried.get(each.id, 0),
@@ -207,17 +208,23 @@ def horsepower(category: str, load_w: int) -> int:
 
 def _determine(
     connection: _Connection, periods: Sequence[Billed], stands: Sequence[Stand], until: date, estimate_after: int
-) -> str | tuple[date, list[Used], list[Use], Estimate | None]:
-    """The period's first day, what registers say of it, what is estimated of it and on what basis; or why not."""
+) -> str | tuple[date, date, list[Used], list[Use], Estimate | None]:
+    """The period, what registers say of it, what is estimated of it and on what basis; or why not."""
     if not periods and not stands:
         return WAITING
     start = max((each.past.end for each in periods), default=None) or stands[0].read_on
     if start >= until:
         return BILLED
     used = uses(stands)
+    end = min(next_month(start), until)
+    while end < until:  # months that nobody has billed yet are billed one by one
+        within = cut(used, start, end)
+        if covered(within, start, end) and any(stand.read_on == end for stand in stands):
+            return start, end, within, [], None
+        end = min(next_month(end), until)
     within = cut(used, start, until)
     if covered(within, start, until):
-        return start, within, [], None
+        return start, until, within, [], None
     known = max((each.end for each in within if covered(cut(within, start, each.end), start, each.end)), default=start)
     if _month_ends(known, until) < estimate_after:
         return WAITING
@@ -226,7 +233,7 @@ def _determine(
     if guess is None:
         return NO_BASIS
     meter = stands[-1].meter if stands else ""
-    return start, cut(within, start, known), [Use(known, until, guess.wh, meter=meter)], guess
+    return start, until, cut(within, start, known), [Use(known, until, guess.wh, meter=meter)], guess
 
 
 def _month_ends(after: date, until: date) -> int:

@@ -60,6 +60,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "closing": ("प्रक्रियाएँ बंद हो रही हैं", "The rooms are draining"),
     "kept": ("बहाल चलता रहेगा: {web} (`bahal down` से रोकें)", "Bahal keeps running: {web} (stop it with `bahal down`)"),
+    "billed": (
+        "{bills} बिल {months} महीनों के पठनों से बने, कुल {paise}; दरों का उत्तरदायित्व {officer} ने लिया",
+        "{bills} bills made from the registers of {months} months, {paise} in all; {officer} answered for the rates",
+    ),
+    "papers": ("कागज़ पर: {files}", "On paper: {files}"),
     "written": ("प्रतिवेदन: {path}", "Report: {path}"),
 }
 

@@ -330,3 +330,13 @@ def stand_of(*, connection: int, read_on: date) -> Stand:
 def amounts_by_number() -> Mapping[str, int]:
     """What every bill comes to in paise, by its number."""
     return dict(many("SELECT number, paise FROM billing_bill"))
+
+
+def latest_number(*, connection: int) -> str | None:
+    """The number of the latest bill with lines of a connection; None if it has none."""
+    found: str | None = value(
+        "SELECT number FROM billing_bill WHERE connection = %s AND kind <> 'opening'"
+        " ORDER BY period_to DESC, sequence DESC LIMIT 1",
+        connection,
+    )
+    return found

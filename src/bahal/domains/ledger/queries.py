@@ -149,3 +149,19 @@ def before_bills(*, bills: Mapping[int, int]) -> Mapping[int, Before]:
         bill: Before({a: p for a, p in accounts.items() if a != "advance" and p > 0}, -accounts.get("advance", 0))
         for bill, accounts in found.items()
     }
+
+
+def balance_after(*, connection: int, kind: str, reference: str) -> Balance:
+    """How an account stood after an act of money; as it stands now where there is no such act."""
+    row = one(
+        "SELECT coalesce(sum(p.paise) FILTER (WHERE p.account <> 'advance'), 0)::bigint,"
+        " -coalesce(sum(p.paise) FILTER (WHERE p.account = 'advance'), 0)::bigint FROM ledger_posting p"
+        " WHERE p.connection = %s AND p.account IN ('receivable', 'surcharge', 'expenses', 'advance')"
+        " AND p.transaction <= coalesce((SELECT id FROM ledger_transaction WHERE kind = %s AND reference = %s),"
+        " p.transaction)",
+        connection,
+        kind,
+        reference,
+    )
+    assert row is not None
+    return Balance(*row)

@@ -285,3 +285,11 @@ def _receipt(row: tuple[Any, ...]) -> Receipt:
     # Django leaves JSON as text when it is asked by SQL.
     found = Receipt(*row)
     return found._replace(allocation=[Share(*share) for share in json.loads(row[7])])
+
+
+def latest_receipt(*, connection: int) -> str | None:
+    """The number of the latest receipt of a connection; None if it has none."""
+    found: str | None = value(
+        "SELECT receipt FROM payments_payment WHERE connection = %s ORDER BY id DESC LIMIT 1", connection
+    )
+    return found

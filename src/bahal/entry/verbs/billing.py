@@ -46,6 +46,7 @@ def add_to(bill: typer.Typer) -> None:
     bill.command("run")(run)
     bill.command("show")(show)
     bill.command("pdf")(pdf)
+    bill.command("receipt")(receipt)
     bill.command("revise")(revise)
     bill.command("correct")(correct)
     review = typer.Typer(no_args_is_help=True, help="Held bills: outside the consumer's own history, or an open rate.")
@@ -143,6 +144,21 @@ def pdf(
     except GatewayNotSet:
         whom = None
     page = print_bill(number=number, payee=whom)
+    out.write_bytes(page)
+    answering.answer({"file": str(out), "bytes": len(page)}, as_json=as_json, hi="{file} लिखा गया", en="{file} written")
+
+
+def receipt(
+    number: Annotated[str, typer.Argument(help="The receipt's number.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")],
+    roll: Annotated[bool, typer.Option("--roll", help="For a printer of 80 mm.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """A receipt as PDF: a page of A4, or a roll of 80 mm."""
+    enter()
+    from bahal.journeys.print_receipt import print_receipt
+
+    page = print_receipt(receipt=number, width="roll" if roll else "a4")
     out.write_bytes(page)
     answering.answer({"file": str(out), "bytes": len(page)}, as_json=as_json, hi="{file} लिखा गया", en="{file} written")
 

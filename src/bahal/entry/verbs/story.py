@@ -172,6 +172,7 @@ def _await_open(home: Home, supervisor: subprocess.Popen[bytes]) -> None:
 def _live(home: Home, wishes: Wishes, delay: float, faults: str, teller: Any) -> tuple[dict[str, Any], Path]:
     there = lay(home, wishes)
     from bahal.rehearsal.monday import Doors, Monday
+    from bahal.rehearsal.papers import write_papers
     from bahal.rehearsal.recovery import details_of, show, write_page
 
     circle = there.circle
@@ -181,6 +182,14 @@ def _live(home: Home, wishes: Wishes, delay: float, faults: str, teller: Any) ->
         divisions=sum(office.kind == "division" for office in circle.offices),
         feeders=len(circle.feeders),
         transformers=len(circle.transformers),
+    )
+    bills = [bill for bill in circle.bills if not bill.opening]
+    teller.say(
+        "billed",
+        bills=len(bills),
+        months=len({bill.month for bill in bills}),
+        paise=sum(bill.paise for bill in bills),
+        officer=there.officers[0].login,
     )
     teller.say("imported", meters=there.meters)
     teller.say("notices", defaulters=len(circle.defaulters) + len(circle.dropouts), days=15)
@@ -195,7 +204,20 @@ def _live(home: Home, wishes: Wishes, delay: float, faults: str, teller: Any) ->
     show(result, language=teller.language, details=details, on=wishes.monday)
     page = home.path / "recovery.html"
     write_page(page, result, language=teller.language, details=details, on=wishes.monday)
+    if circle.payers:
+        papers = write_papers(home.path, connection=circle.payers[0].connection, payee=_payee())
+        teller.say("papers", files=", ".join(path.name for path in papers))
     return result, page
+
+
+def _payee() -> Any:
+    """Who is paid by UPI on this instance; None where nobody is set up."""
+    from bahal.edges.gateway import GatewayNotSet, payee
+
+    try:
+        return payee()
+    except GatewayNotSet:
+        return None
 
 
 def _close(supervisor: subprocess.Popen[bytes]) -> None:

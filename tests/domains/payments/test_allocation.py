@@ -11,7 +11,7 @@ from bahal.domains.billing.operations import NewBill, post_bills
 from bahal.domains.ledger.operations import Line, post
 from bahal.domains.payments.allocation import Due, Share, allocate
 from bahal.domains.payments.queries import open_dues
-from bahal.foundation.rows import many, next_ids
+from bahal.foundation.rows import next_ids, one
 from bahal.foundation.transactions import transaction
 from tests.plugin.databases import Database
 
@@ -125,12 +125,13 @@ def test_the_database_finds_and_divides_the_same(
     assert {(due.account, due.bill): due.paise for due in found} == netted(lines, bills)
     places = [bills.index(due.bill) for due in found if due.bill is not None]
     assert places == sorted(places)
-    shares = many(
-        "SELECT account, bill, paise FROM payment_shares(%s, %s, %s) WHERE paise <> 0 ORDER BY place",
-        connection,
-        paise,
-        order,
+    accounts, bills, sums, remains, kept = one(  # type: ignore[misc]  # one row always
+        "SELECT accounts, bills, sums, remains, kept FROM payment_shares(%s, %s, %s)", connection, paise, order
     )
+    shares = list(zip(accounts, bills, sums, strict=True))
     wanted = allocate(paise, found, order=order)
     assert sorted(shares, key=repr) == sorted(map(tuple, wanted), key=repr)
     assert [each for each in shares if each[2] > 0] == [each for each in wanted if each.paise > 0]
+    assert kept == sum(share.paise for share in wanted if share.account == "advance")
+    owed = sum(due.paise for due in found if due.paise > 0)
+    assert remains == owed - sum(share.paise for share in wanted if share.paise > 0 and share.account != "advance")

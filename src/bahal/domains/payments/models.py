@@ -127,15 +127,7 @@ class Payment(models.Model):
 
     class Meta:
         app_label = "payments"
-        indexes = [
-            models.Index(name="payments_of_day", fields=["day"], condition=models.Q(day__isnull=False)),
-            # What came through the gateway and is to be settled by the bank.
-            models.Index(
-                name="payments_by_wire",
-                fields=["business_at"],
-                condition=models.Q(instrument__in=["card", "upi", "netbanking"]),
-            ),
-        ]
+        indexes = [models.Index(name="payments_of_day", fields=["day"], condition=models.Q(day__isnull=False))]
         constraints = [
             # Not `unique=True`, which would keep a second index on each for patterns that nobody asks for.
             models.UniqueConstraint(name="payment_key_once", fields=["idempotency_key"]),

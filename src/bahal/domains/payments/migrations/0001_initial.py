@@ -272,11 +272,6 @@ class Migration(migrations.Migration):
             options={
                 "indexes": [
                     models.Index(condition=models.Q(("day__isnull", False)), fields=["day"], name="payments_of_day"),
-                    models.Index(
-                        condition=models.Q(("instrument__in", ["card", "upi", "netbanking"])),
-                        fields=["business_at"],
-                        name="payments_by_wire",
-                    ),
                 ],
                 "constraints": [
                     models.UniqueConstraint(fields=("idempotency_key",), name="payment_key_once"),

@@ -13,6 +13,7 @@ import pytest
 import bahal
 from bahal.domains.arrears.models import HOLD_KINDS
 from bahal.domains.arrears.verdict import VERDICTS
+from bahal.domains.billing.models import HELD_FOR
 from bahal.domains.incidents.grouping import SCOPES
 from bahal.domains.notices.models import DELIVERIES, MESSAGE_KINDS
 from bahal.domains.offices.models import Office
@@ -23,6 +24,8 @@ from bahal.domains.staff.models import ROLES
 from bahal.domains.supply.life import GROUNDS, STATES
 from bahal.domains.supply.models import Drive
 from bahal.journeys import eligibility
+from bahal.journeys.bill_cycle import BUSY, CREDIT_BALANCE
+from bahal.journeys.determine import WHY_NOT
 from bahal.shared.errors import Refusal, names_in, registered
 from bahal.shared.words import WORDS
 
@@ -67,6 +70,8 @@ def codes() -> dict[str, set[str]]:
         "scopes": set(SCOPES),
         "ends of alerts": {"restored", "same_cause", *ALERT_OUTCOMES},
         "ends of warnings": set(WARNING_OUTCOMES),
+        "held bills": set(HELD_FOR),
+        "unbilled": {*WHY_NOT, BUSY, CREDIT_BALANCE},
         "channels": set(CHANNELS),
         "instruments": set(INSTRUMENTS),
         "proposals": set(PROPOSALS),

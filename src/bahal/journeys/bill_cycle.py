@@ -41,6 +41,7 @@ BATCH = 1_000
 
 UNUSUAL, RATE_UNVERIFIED = "unusual", "rate_unverified"
 BUSY = "busy"
+CREDIT_BALANCE = "credit_balance"
 _NAMED = 20
 
 
@@ -192,7 +193,7 @@ def _rate(
     for (each, rating), stored, basis in zip(rated, packed([r for _, r in rated], bases), bases, strict=True):
         paise = sum(stored.amounts)
         if paise < 0:
-            cycle.leave(each.connection, "credit_balance")
+            cycle.leave(each.connection, CREDIT_BALANCE)
             continue
         blocked = doubts.get(rating.unverified)
         if blocked is None:
@@ -271,7 +272,7 @@ def _write(made: Sequence[_Made], cycle: Cycle, *, actor: str, at: datetime, bus
                 "bill.held",
                 f"connection {each.bill.connection}",
                 each.bill.connection,
-                {"month": f"{each.bill.month:%m-%Y}", "paise": each.bill.paise, "why": ", ".join(each.reasons)},
+                {"month": f"{each.bill.month:%m-%Y}", "paise": each.bill.paise, "held_for": each.reasons[-1]},
             )
             for each in drafts
         ]

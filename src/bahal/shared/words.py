@@ -191,6 +191,18 @@ WORDS: Mapping[str, Section] = {
         "kind": ("उपयोग का प्रकार", "kind of use"),
         "owner": ("स्वामी", "owner"),
     },
+    "held bills": {
+        "unusual": ("उपभोक्ता के अपने इतिहास से बाहर", "outside the consumer's own history"),
+        "rate_unverified": ("असत्यापित दर, कोई उत्तरदायी नहीं", "an unverified rate that nobody answers for"),
+    },
+    "unbilled": {
+        "draft_held": ("पिछला बिल जाँच में", "an earlier bill is held"),
+        "billed_already": ("बिल बन चुका है", "billed already"),
+        "reading_awaited": ("पठन की प्रतीक्षा", "a reading is awaited"),
+        "no_basis_to_estimate": ("अनुमान का आधार नहीं", "nothing to estimate from"),
+        "credit_balance": ("देने को कुछ नहीं, जमा अधिक", "nothing to pay, more to credit"),
+        "busy": ("खाते पर दूसरा काम चल रहा था", "another act on the account was under way"),
+    },
     "zones of the day": {
         "peak": ("व्यस्त समय", "peak hours"),
         "solar": ("सौर समय", "solar hours"),

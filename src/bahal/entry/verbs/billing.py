@@ -15,6 +15,7 @@ from bahal.entry.business import enter
 from bahal.shared.errors import REFUSED, USAGE, Refusal
 from bahal.shared.money import rupees
 from bahal.shared.text import day, language_of
+from bahal.shared.words import WORDS, word
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as one JSON object.")]
 Actor = Annotated[str, typer.Option("--as", help="Who acts, for the audit.")]
@@ -113,8 +114,9 @@ def run(
         en="{bills} bills issued ({estimated} estimated), {amount} in all; {held} held, {left} not billed, {trued_up} "
         "estimates replaced",
     )
+    known = WORDS["unbilled"]
     for why, count in sorted(cycle.not_billed.items()):
-        typer.echo(f"  {why}: {count}", err=True)
+        typer.echo(f"  {word('unbilled', why, language_of()) if why in known else why}: {count}", err=True)
 
 
 def show(
@@ -175,7 +177,8 @@ def held(limit: Annotated[int, typer.Option(min=1)] = 100, as_json: AsJson = Fal
     for each in rows:
         typer.echo(
             f"{each.draft}  {each.connection}  {day(each.period_from)} - {day(each.period_to)}"
-            f"  {each.consumption_wh // 1000} kWh  {rupees(each.paise)}  {', '.join(each.reasons)}"
+            f"  {each.consumption_wh // 1000} kWh  {rupees(each.paise)}  "
+            + ", ".join(word("held bills", reason, language_of()) for reason in each.reasons)
         )
 
 

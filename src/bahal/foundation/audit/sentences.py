@@ -48,8 +48,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{bills} bills posted, {paise} in all; {advance_paise} settled from advances.",
     ),
     "bill.held": (
-        "{month} का बिल {paise} जाँच के लिए रोका गया: {why}।",
-        "The bill of {month} for {paise} is held for review: {why}.",
+        "{month} का बिल {paise} जाँच के लिए रोका गया: {held_for}।",
+        "The bill of {month} for {paise} is held for review: {held_for}.",
     ),
     "bill.released": (
         "रोका हुआ बिल {number} ({paise}) जारी किया गया: {why}।",
@@ -343,6 +343,7 @@ def sentence(act: str, data: Mapping[str, Any], language: Language) -> str:
 _SECTIONS: Mapping[str, tuple[str, ...]] = {
     "channel": ("channels",),
     "difference_kind": ("differences",),
+    "held_for": ("held bills",),
     "ground": ("grounds",),
     "kind": ("proposals", "holds", "alerts"),
     "outcome": ("order states",),

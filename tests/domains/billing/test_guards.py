@@ -46,7 +46,8 @@ def test_a_credit_note_or_a_draft_with_other_lines_is_not_written(database: Data
             app.execute(
                 "INSERT INTO billing_draft (connection, month, period_from, period_to, kind, consumption_wh, paise,"
                 " estimated, reasons, basis, amounts, body, made_at)"
-                " VALUES (1, '2025-09-01', '2025-09-01', '2025-10-01', 'regular', 1, 5, false, '{}', '{}', '{4}', '{}', now())"
+                " VALUES (1, '2025-09-01', '2025-09-01', '2025-10-01', 'regular', 1, 5, false, '{}', '{}', '{4}', '{}',"
+                " now())"
             )
 
 

@@ -217,3 +217,18 @@ def test_processes_share_the_connections(database: Database) -> None:
     made = [bill(SEPTEMBER, ISSUED, low=low, high=high).bills for low, high in ranges]
     assert sum(made) == 5
     assert min(made) >= 2
+
+
+def test_an_advance_held_all_the_month_bears_its_rebate(database: Database) -> None:
+    """From 2026 1.25 % a month: Rs 2,000 all of February are 25.00; Rs 500 that came within it count for nothing."""
+    (connection,) = found()
+    accept_all()
+    february, march = date(2026, 2, 1), date(2026, 3, 1)
+    read(connection, {february: 0, march: 250})
+    for key, paise, day in (("a", 2_000_00, date(2026, 1, 20)), ("b", 500_00, date(2026, 2, 10))):
+        take_payment(key=key, connection=connection, paise=paise, channel="upi", actor="x", business_at=billed.at(day))
+    bill(february, date(2026, 3, 6))
+    number = f"202602-{connection}"
+    assert -25_00 in amounts(number)
+    due = bill_by_number(number=number).paise
+    assert balance(connection=connection) == (0, 2_500_00 - due)

@@ -27,7 +27,7 @@ from bahal.domains.tariffs.rating import rate
 from bahal.foundation.audit.operations import Act, record_many
 from bahal.foundation.rows import many
 from bahal.foundation.transactions import transaction, transaction_required
-from bahal.journeys.determine import BILLED, Ready, gather
+from bahal.journeys.determine import BILLED, Ready, gather, with_advances
 from bahal.journeys.issue_bills import ACCOUNTS, REVENUE, issue, number_of, packed
 from bahal.journeys.revise_bill import true_up
 from bahal.shared.clock import day_in_india
@@ -180,10 +180,11 @@ def _rate(
         if why != BILLED:  # by an earlier run, which this one goes on with
             cycle.leave(connection, why)
     in_force = book()
+    determined = with_advances({each.connection: each.determinants for each in ready}, in_force)
     rated: list[tuple[Ready, Rating]] = []
     for each in ready:
         try:
-            rated.append((each, rate(each.determinants, in_force)))
+            rated.append((each, rate(determined[each.connection], in_force)))
         except Refusal as refusal:
             cycle.leave(each.connection, refusal.code)
     doubts: dict[tuple[Unverified, ...], bool] = {}

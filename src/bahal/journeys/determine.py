@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import NamedTuple
 
 from bahal.domains.billing.history import Estimate, Past, estimate
 from bahal.domains.billing.queries import Billed, billed, carried_before, held_drafts
 from bahal.domains.billing.registers import Stand, Used, covered, spread, uses
+from bahal.domains.ledger.queries import advances_through
+from bahal.domains.tariffs.book import Book
 from bahal.domains.tariffs.determinants import Determinants, Facts, Span, Use
 from bahal.foundation.rows import many
 from bahal.shared.periods import next_month
@@ -94,6 +96,25 @@ def gather(
             Ready(each.id, each.centre, spans[-1].facts.load_w or each.load_w, determinants, used, past, guess)
         )
     return ready, why_not
+
+
+def with_advances(determined: Mapping[int, Determinants], book: Book) -> Mapping[int, Determinants]:
+    """The same with what each connection held in advance all the period, where the tariff has a rebate for that."""
+    rebated: dict[tuple[str, date], bool] = {}
+    periods = {}
+    for connection, each in determined.items():
+        key = (each.spans[-1].facts.category, each.start)
+        if key not in rebated:
+            rebated[key] = book.closing("advance_rebate", *key) is not None
+        if rebated[key]:
+            periods[connection] = (each.start, each.end)
+    held = advances_through(periods=periods) if periods else {}
+    if not held:
+        return determined
+    return {
+        connection: replace(each, advance_paise=held[connection]) if connection in held else each
+        for connection, each in determined.items()
+    }
 
 
 def read_since(periods: Sequence[Billed]) -> date:

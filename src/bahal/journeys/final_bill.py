@@ -26,7 +26,7 @@ from bahal.domains.tariffs.rating import rate
 from bahal.foundation.audit.operations import Act, record_many
 from bahal.foundation.transactions import transaction, transaction_required
 from bahal.journeys.bill_cycle import basis_of
-from bahal.journeys.determine import facts_of, gather, terms_of
+from bahal.journeys.determine import facts_of, gather, terms_of, with_advances
 from bahal.journeys.issue_bills import issue, number_of, packed, parts_of
 from bahal.journeys.take_payment import cancel_unsent
 from bahal.shared.clock import day_in_india
@@ -124,7 +124,8 @@ def _final(connection: int, on: date, *, actor: str, at: datetime, business_at: 
     ready, _ = gather(connections=[connection], until=on, estimate_after=2**15)
     if not ready:
         raise NothingToBill(connection=connection, day=on)
-    rating = rate(ready[0].determinants, book())
+    in_force = book()
+    rating = rate(with_advances({connection: ready[0].determinants}, in_force)[connection], in_force)
     open_rates = unaccepted(rating.unverified)
     if open_rates:
         raise DraftRateNotAccepted(draft=f"{connection}", path=open_rates[0].path)

@@ -36,7 +36,7 @@ from bahal.domains.tariffs.rating import rate
 from bahal.foundation.audit.operations import Act, record_many
 from bahal.foundation.bell import ring
 from bahal.foundation.transactions import transaction, transaction_required
-from bahal.journeys.determine import cut, facts_of, spans_of, stands_of, terms_of, use_of
+from bahal.journeys.determine import cut, facts_of, spans_of, stands_of, terms_of, use_of, with_advances
 from bahal.journeys.issue_bills import issue, number_of, packed, parts_of
 from bahal.journeys.take_payment import cancel_unsent, restore
 from bahal.shared.clock import day_in_india
@@ -142,7 +142,8 @@ def _again(connection: int, latest: Document) -> Rating:
     spans = spans_of(facts, terms_of(connections=[connection]).get(connection, ()), start, end)
     carried = carried_before(connections=[connection], day=start).get(connection, 0)
     determinants = Determinants(start=start, end=end, spans=spans, uses=tuple(map(use_of, within)), carried_wh=carried)
-    return rate(determinants, book())
+    in_force = book()
+    return rate(with_advances({connection: determinants}, in_force)[connection], in_force)
 
 
 @transaction_required

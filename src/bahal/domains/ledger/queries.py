@@ -165,3 +165,28 @@ def balance_after(*, connection: int, kind: str, reference: str) -> Balance:
     )
     assert row is not None
     return Balance(*row)
+
+
+def advances_through(*, periods: Mapping[int, tuple[date, date]]) -> Mapping[int, int]:
+    """The paise that each connection held in advance on every day of its period `[since, until)`; days are India's."""
+    rows = many(
+        "WITH daily AS ("
+        "  SELECT w.connection, w.since, (t.business_at AT TIME ZONE 'Asia/Kolkata')::date AS day,"
+        "         -sum(p.paise)::bigint AS paise"
+        "  FROM unnest(%s::bigint[], %s::date[], %s::date[]) AS w (connection, since, until)"
+        "  JOIN ledger_posting p ON p.connection = w.connection AND p.account = 'advance'"
+        "  JOIN ledger_transaction t ON t.id = p.transaction"
+        "  WHERE (t.business_at AT TIME ZONE 'Asia/Kolkata')::date < w.until GROUP BY 1, 2, 3"
+        "), levels AS ("
+        "  SELECT connection, since, day, sum(paise) OVER (PARTITION BY connection ORDER BY day)::bigint AS level"
+        "  FROM daily"
+        ")"
+        " SELECT connection, least("
+        "   coalesce((array_agg(level ORDER BY day DESC) FILTER (WHERE day < since))[1], 0),"
+        "   min(level) FILTER (WHERE day >= since))"
+        " FROM levels GROUP BY connection",
+        list(periods),
+        [since for since, _ in periods.values()],
+        [until for _, until in periods.values()],
+    )
+    return {connection: paise for connection, paise in rows if paise > 0}

@@ -38,7 +38,7 @@ _COLLECT: Final = """
            logs, log_ats
     FROM headend_collect(%s, %s, %s, %s, %s)
 """
-_BUSY_PAUSE_S: Final = 0.05
+_BUSY_PAUSE_S: Final = 0.2
 _PATIENCE: Final = 0.5
 """Of the drain's limit: how long calls under way may go on."""
 

@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -199,21 +200,21 @@ class Money(RuleBasedStateMachine):
     def crash(self, nth: int, amount: int, by: str, booked: bool) -> None:
         """The session is lost before the statement, or after it and before the payer was answered."""
         wish = self.wish(nth, amount, by)
-        statement = booking.prepared
+        statement = booking._TAKE
 
-        def lost(sql: str, *params: object) -> object:
+        def lost(*params: Any) -> object:
             if booked:
-                statement(sql, *params)
+                statement.one(*params)
             with self.database.connect("app") as app:  # a role may end its own sessions
                 app.execute("SELECT pg_terminate_backend(%s, 5000)", [django_connection.connection.info.backend_pid])
-            return statement(sql, *params)
+            return statement.one(*params)
 
-        booking.prepared = lost  # type: ignore[assignment]
+        booking._TAKE = SimpleNamespace(one=lost)  # type: ignore[assignment]
         try:
             with pytest.raises(OperationalError):
                 self.pay_with(*wish)
         finally:
-            booking.prepared = statement
+            booking._TAKE = statement
             django_connection.close()
         self.waiting = wish, self.settle(nth, amount, by) if booked else None
 

@@ -35,16 +35,6 @@ def value(statement: str, *params: Any) -> Any:
     return None if row is None else row[0]
 
 
-def prepared(statement: str, *params: Any) -> Row | None:
-    """The first row of a statement that is run all day: the server parses and plans it once a connection."""
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()
-    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-        cursor.execute(statement.encode(), params, prepare=True)
-        row: Row | None = cursor.fetchone()
-    return row
-
-
 def prepared_many(statement: str, *params: Any) -> list[Row]:
     """All rows of a statement that is run all day; over many partitions planning it costs more than running it."""
     connection.close_if_health_check_failed()

@@ -11,7 +11,8 @@ from django.db import DatabaseError
 from bahal.domains.payments.errors import ChequeMalformed, ChequeTaken, KeyReusedWithOtherBody, PaymentMalformed
 from bahal.domains.payments.models import CHANNELS, HELD_IN
 from bahal.domains.payments.queries import receipt_of
-from bahal.foundation.rows import one, prepared
+from bahal.foundation.rows import one
+from bahal.foundation.statements import Statement
 from bahal.foundation.transactions import transaction_required
 from bahal.shared.clock import day_in_india
 from bahal.shared.locks import SupplyBusy, refused_a_lock
@@ -26,6 +27,13 @@ _CARRIED: Mapping[str, tuple[str, ...]] = {
 """What comes by a channel; by each other one, what it is called."""
 CHEQUE_GOOD_FOR = timedelta(days=92)
 """A cheque is stale three months after its date (Reserve Bank of India, 2012; not checked again)."""
+
+
+_TAKE = Statement(
+    "payment_take",
+    "SELECT * FROM payment_take($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+)
+_DURABLE = Statement("payment_durable", "SELECT payment_durable()")
 
 
 class Cheque(NamedTuple):
@@ -137,9 +145,7 @@ def book(
     """
     cheque = asked.cheque
     try:
-        row = prepared(
-            "SELECT * FROM payment_take(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s::jsonb, %s, %s, %s, %s,"
-            " %s, %s)",
+        row = _TAKE.one(
             asked.key,
             asked.sha256(),
             asked.connection,
@@ -155,9 +161,9 @@ def book(
             alone,
             lock_timeout_ms,
             settled is not None,
-            settled and settled.order,
-            settled and settled.receipt,
-            settled and settled.id,
+            None if settled is None else settled.order,
+            None if settled is None else settled.receipt,
+            None if settled is None else settled.id,
         )
     except DatabaseError as failure:
         if refused_a_lock(failure):
@@ -185,7 +191,7 @@ def key_in_use(key: str) -> KeyReusedWithOtherBody:
 
 def wait_for_disk() -> None:
     """Return when all that was committed before is on the disk. A transaction of its own."""
-    prepared("SELECT payment_durable()")
+    _DURABLE.one()
 
 
 @transaction_required

@@ -1,7 +1,7 @@
 """A billing cycle over several processes: each takes a range of connections, and what each did is counted together.
 
 `python -m bahal.entry.billing MONTH LOW HIGH ACTOR EVERY ESTIMATE_AFTER` is one of them; it prints its count as JSON,
-with the seconds it took and the most memory it held.
+with the seconds it took, of the clock and of the processor, and the most memory it held.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ class ShareFailed(Refusal):
     exit_code = ENVIRONMENT
     hi = "बिल बनाने की एक प्रक्रिया बीच में रुकी ({why}): दोबारा चलाएँ, वह वहीं से आगे बढ़ेगी।"
     en = "A process of the billing run ended early ({why}): run it again, it goes on from there."
+
+
+_MEASURED = ("seconds", "cpu_seconds", "most_bytes")
 
 
 def bill_month(*, month: date, actor: str, every: bool, workers: int, estimate_after: int) -> Cycle:
@@ -85,7 +88,7 @@ def _bill(month: date, low: int, high: int, actor: str, every: bool, estimate_af
 def _read(told: dict[str, object]) -> Cycle:
     from bahal.journeys.bill_cycle import Cycle
 
-    counts = {name: value for name, value in told.items() if name not in ("seconds", "most_bytes")}
+    counts = {name: value for name, value in told.items() if name not in _MEASURED}
     cycle = Cycle(**counts)  # type: ignore[arg-type]  # written by `as_json` of the same class
     cycle.held = Counter(cycle.held)
     cycle.not_billed = Counter(cycle.not_billed)
@@ -97,14 +100,15 @@ def main() -> None:
     """One process of a run."""
     month, low, high, actor, every, estimate_after = sys.argv[1:]
     enter()
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     try:
         cycle = _bill(date.fromisoformat(month), int(low), int(high), actor, every == "1", int(estimate_after))
     except Refusal as refusal:
         answering.refuse(refusal, as_json=False)
         sys.exit(refusal.exit_code)
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    told = {**cycle.as_json(), "seconds": round(time.perf_counter() - began, 3), "most_bytes": most}
+    took = {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - worked, "most_bytes": most}
+    told = {**cycle.as_json(), **took}
     sys.stdout.write(json.dumps(told) + "\n")
 
 

@@ -36,9 +36,14 @@ def test_a_new_connection_prepares_anew(database: Database) -> None:
 def test_it_is_a_transaction_of_its_own_or_part_of_the_callers(database: Database) -> None:
     add = Statement("add", "INSERT INTO payments_series (counter, year, latest) VALUES ($1, 2025, 1) RETURNING latest")
     assert add.one(1) == (1,)
-    with pytest.raises(IntegrityError), transaction():
-        assert add.one(2) == (1,)
-        add.one(1)
+
+    def two_at_once() -> None:
+        with transaction():
+            assert add.one(2) == (1,)
+            add.one(1)
+
+    with pytest.raises(IntegrityError):
+        two_at_once()
     assert value("SELECT array_agg(counter) FROM payments_series") == [1]
 
 

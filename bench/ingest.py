@@ -9,7 +9,7 @@ claims is as the head-end does it.
 The value counts from the first ciphered frame of a profile on: the associations stand and the clocks are read. `whole
 calls` has the opening and the release in it too. Measured is the CPU of this process, all its threads (the lake's
 writer has its own). PostgreSQL's CPU is not head-end work; it is printed beside. A value is a number that is stored: 48
-intervals of four quantities and the registers; what was decoded and has no place in the lake (VAh) does not count.
+intervals of six quantities and the registers.
 """
 
 from __future__ import annotations

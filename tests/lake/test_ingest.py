@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -20,6 +21,7 @@ from bahal.headend.lanes import Lane
 from bahal.headend.layouts import Layout, Layouts, layout_of, profile_object
 from bahal.headend.metrics import DatabaseMetrics, IngestMetrics
 from bahal.lake.days import merged_days
+from bahal.lake.export import export
 from bahal.lake.layout import Lake, open_lake
 from bahal.lake.vee.rules import MISSING_VALUE, Rule
 from bahal.shared.wanted import Wanted
@@ -254,6 +256,30 @@ def test_a_meter_of_quarter_hours_has_ninety_six(database: Database, tmp_path: P
         assert owner.execute(
             "SELECT slots, bit_count(have), cardinality(wh) FROM readings_load ORDER BY slots"
         ).fetchall() == [(48, 48, 48), (96, 96, 96)]
+
+
+def test_apparent_energy_is_in_both_stores_and_null_where_the_make_has_none(database: Database, tmp_path: Path) -> None:
+    columns = profile_object(Wanted.LOAD).columns
+    without = [column for column in columns if not column.source.name.startswith("block_apparent")]
+    some = layout_of(
+        make="test", firmware="2", profile=profile_object(Wanted.LOAD).name, captures=capture_objects(without),
+        scalers={}, period_s=1_800,
+    )  # fmt: skip
+    ends = [stamped(midnight(DAY) + (slot + 1) * 1_800) for slot in range(48)]
+    every = BufferWriter(columns).write([[end, 23_000, 100, 110, 0, 3, 1] for end in ends])
+    few = BufferWriter(without).write([[end, 23_000, 100, 0, 1] for end in ends])
+    lake = taken(database, tmp_path / "lake", [came("A", (layout(Wanted.LOAD), every)), came("N", (some, few))])
+    rows = {row["meter"]: (row["wh"], row["vah"], row["out_vah"]) for row in lake.rows("interval", day=DAY).to_pylist()}
+    assert rows == {"A": ([100] * 48, [110] * 48, [3] * 48), "N": ([100] * 48, None, None)}
+    with database.connect("owner") as owner:
+        hot = owner.execute("SELECT meter, wh, vah, out_vah FROM readings_load").fetchall()
+    assert {meter: tuple(lists) for meter, *lists in hot} == rows
+    export(lake, tmp_path / "day.parquet", start=DAY, end=DAY + timedelta(days=1), form="parquet")
+    lines = pq.read_table(tmp_path / "day.parquet").to_pylist()
+    assert {(line["meter"], line["wh"], line["vah"], line["out_vah"]) for line in lines} == {
+        ("A", 100, 110, 3), ("N", 100, None, None),
+    }  # fmt: skip
+    assert len(lines) == 96
 
 
 def test_the_lake_that_is_away_is_late_and_nothing_else(database: Database, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A lake of a few meters: what is appended once stays once, and a day is the same whatever the order it came in."""
 
+import shutil
 from datetime import date
 from itertools import permutations
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, write_deltalake
 
 from bahal.lake.days import merged_days
 from bahal.lake.layout import INTERVAL, Lake, LakeThere, LakeUnknown, grid, lists, make_lake, open_lake
@@ -22,7 +24,8 @@ def intervals(lake: Lake, meter: str, wh: list[int | None], *, batch: int, **mor
     row = {
         "day": DAY, "bucket": int(lake.bucket_of([meter])[0]), "meter": meter, "batch": batch,
         "slots": len(wh), "wh": wh,
-        "out_wh": None, "dv": None, "ma": None, "day_out_wh": 0, "highest_dv": 2_300, "highest_ma": 900,
+        "out_wh": None, "vah": None, "out_vah": None, "dv": None, "ma": None, "day_out_wh": 0, "highest_dv": 2_300,
+        "highest_ma": 900,
         "open_wh": None, "close_wh": None, "drift_s": None, "noted": 0,
     }  # fmt: skip
     return pa.Table.from_pylist([{**row, **more}], schema=INTERVAL)
@@ -121,6 +124,26 @@ def test_a_meter_of_which_nothing_is_known_is_not_judged_by_load_or_neighbours(l
     lake.append("interval", intervals(lake, "M1", [90_000] * 24, batch=1), writer="a", batch=1)
     ran = validate_day(lake, day=DAY, run=1, parameters=Parameters(stuck_slots=24))
     assert ran.findings == {"stuck": 1}
+
+
+def test_what_a_make_does_not_count_is_null_and_a_table_made_before_a_list_gets_it(tmp_path: Path) -> None:
+    """Columns are added and never taken away: what lies in old files is read with nulls, and new files have them."""
+    lake = make_lake(str(tmp_path / "lake"), buckets=1)
+    old = pa.schema([field for field in INTERVAL if "vah" not in field.name])
+    shutil.rmtree(tmp_path / "lake" / "interval")
+    DeltaTable.create(lake.path("interval"), old, partition_by=["day", "bucket"], description='{"buckets": 1}')
+    before = intervals(lake, "M1", [7] * 24, batch=1).select(old.names)
+    write_deltalake(lake.path("interval"), before, mode="append", partition_by=["day", "bucket"])
+    lake.append("interval", intervals(lake, "M2", [8] * 24, batch=2, vah=[9] * 24), writer="w", batch=2)
+    lake.append("interval", before.set_column(2, "meter", pa.array(["M3"])), writer="w", batch=3)
+    vah = {row["meter"]: row["vah"] for row in open_lake(lake.uri).rows("interval", day=DAY).to_pylist()}
+    assert vah == {"M1": None, "M2": [9] * 24, "M3": None}
+    (merged,) = merged_days(lake, day=DAY, bucket=0, also=["vah"])
+    assert dict(zip(merged.meter.to_pylist(), merged.also["vah"][:, 0].tolist(), strict=True)) == {
+        "M1": NONE, "M2": 9, "M3": NONE,
+    }  # fmt: skip
+    with pytest.raises(KeyError):
+        lake.append("interval", before.drop_columns(["noted"]), writer="w", batch=4)
 
 
 def test_lists_and_grids_are_the_same_values() -> None:

@@ -39,6 +39,8 @@ _OWNERS: Final = 1 << 20
 LOAD_COLUMNS: Final[Mapping[str, tuple[str, int]]] = {
     "wh": ("block_energy_import", 0),
     "out_wh": ("block_energy_export", 0),
+    "vah": ("block_apparent_import", 0),
+    "out_vah": ("block_apparent_export", 0),
     "dv": ("block_voltage", -1),
     "ma": ("block_current", -3),
 }

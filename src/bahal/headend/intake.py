@@ -26,7 +26,7 @@ from bahal.headend.asking import NOTHING, Collected
 from bahal.headend.batches import Batcher
 from bahal.headend.binary import GAP, Array, Field
 from bahal.headend.database import FAILURES, Connection, Database
-from bahal.headend.grids import LoadDays, Rows
+from bahal.headend.grids import LOAD_COLUMNS, LoadDays, Rows
 from bahal.headend.lanes import Held, Lane
 from bahal.headend.layouts import Layouts
 from bahal.headend.metrics import IngestMetrics
@@ -42,9 +42,9 @@ _POISON_BODY_MOST: Final = 65_536
 
 _LOAD: Final = (
     Field("day", "date"), Field("meter", "text"), Field("batch", "int8"), Field("at", "moment"), Field("slots", "int2"),
-    Field("have", "bits"), Field("asked", "bits"), Field("wh", "list"), Field("out_wh", "list"), Field("dv", "list"),
-    Field("ma", "list"), Field("day_out_wh", "int8"), Field("highest_dv", "int4"), Field("highest_ma", "int4"),
-    Field("open_wh", "int8"), Field("close_wh", "int8"), Field("drift_s", "int4"), Field("noted", "int4"),
+    Field("have", "bits"), Field("asked", "bits"), *(Field(name, "list") for name in LOAD_COLUMNS),
+    Field("day_out_wh", "int8"), Field("highest_dv", "int4"), Field("highest_ma", "int4"), Field("open_wh", "int8"),
+    Field("close_wh", "int8"), Field("drift_s", "int4"), Field("noted", "int4"),
 )  # fmt: skip
 _REGISTER: Final = (
     Field("read_on", "date"), Field("meter", "text"), Field("kind", "char"), Field("batch", "int8"),
@@ -462,7 +462,7 @@ def _lake_rows(part: LoadDays, columns: dict[str, Array], nulls: dict[str, Array
             "day": pa.array(columns["day"][some].astype(np.int32), pa.int32()).cast(pa.date32()),
             "meter": pa.array(np.char.decode(serials, "utf-8").tolist(), pa.string()),
             "slots": plain("slots", pa.int16()),
-            **{name: listed(name) for name in ("wh", "out_wh", "dv", "ma")},
+            **{name: listed(name) for name in LOAD_COLUMNS},
             "day_out_wh": plain("day_out_wh", pa.int64()),
             "highest_dv": plain("highest_dv", pa.int32()),
             "highest_ma": plain("highest_ma", pa.int32()),

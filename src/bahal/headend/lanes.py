@@ -35,12 +35,12 @@ _KEEP: Final = "SELECT ingest_keep(%s, %s, %s)"
 _WAITING: Final = "SELECT * FROM ingest_waiting(%s)"
 _DONE: Final = "SELECT ingest_done(%s, %s)"
 _ROWS: Final = (
-    "SELECT day, meter, batch, slots, wh, out_wh, dv, ma, day_out_wh, highest_dv, highest_ma, open_wh, close_wh,"
-    " drift_s, noted FROM readings_load WHERE batch = ANY (%s) AND wh IS NOT NULL"
+    "SELECT day, meter, batch, slots, wh, out_wh, vah, out_vah, dv, ma, day_out_wh, highest_dv, highest_ma, open_wh,"
+    " close_wh, drift_s, noted FROM readings_load WHERE batch = ANY (%s) AND wh IS NOT NULL"
 )
 _ROW_NAMES: Final = (
-    "day", "meter", "batch", "slots", "wh", "out_wh", "dv", "ma", "day_out_wh", "highest_dv", "highest_ma", "open_wh",
-    "close_wh", "drift_s", "noted",
+    "day", "meter", "batch", "slots", "wh", "out_wh", "vah", "out_vah", "dv", "ma", "day_out_wh", "highest_dv",
+    "highest_ma", "open_wh", "close_wh", "drift_s", "noted",
 )  # fmt: skip
 
 

@@ -4,7 +4,8 @@ Batches count in their order: a later value of an interval takes the earlier one
 is marked. So replays change nothing, and any order of arrival with the same batches gives the same day.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
@@ -26,7 +27,10 @@ _COLUMNS: Final = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
-    """A row for each meter: what is known of its day. Unknown is `MISSING_VALUE`, of a sum or height 0."""
+    """A row for each meter: what is known of its day. Unknown is `MISSING_VALUE`, of a sum or height 0.
+
+    `also` are other grids (n, slots) that were asked for, by their column.
+    """
 
     meter: pa.Array
     wh: Ints
@@ -37,6 +41,7 @@ class Merged:
     close_wh: Longs
     drift_s: Ints
     noted: Ints
+    also: Mapping[str, Ints] = field(default_factory=dict)
 
     @property
     def slots(self) -> int:
@@ -44,24 +49,28 @@ class Merged:
         return int(self.wh.shape[1])
 
 
-def merged_days(lake: Lake, *, day: date, bucket: int) -> list[Merged]:
-    """The days of a bucket's meters, in one part for each length of interval that they use."""
-    rows = lake.rows("interval", day=day, bucket=bucket, columns=_COLUMNS)
+def merged_days(lake: Lake, *, day: date, bucket: int, also: Sequence[str] = ()) -> list[Merged]:
+    """The days of a bucket's meters, in one part for each length of interval that they use.
+
+    :param also: other columns of lists that are wanted too.
+    """
+    rows = lake.rows("interval", day=day, bucket=bucket, columns=[*_COLUMNS, *also])
     if not rows.num_rows:
         return []
     slots = rows["slots"].to_numpy()
     parts = []
     for each in np.unique(slots).tolist():
         part = rows if len(slots) and (slots == each).all() else rows.filter(pa.array(slots == each))
-        parts.append(_merged(part, each))
+        parts.append(_merged(part, each, also))
     return parts
 
 
-def _merged(rows: pa.Table, slots: int) -> Merged:
+def _merged(rows: pa.Table, slots: int, also: Sequence[str]) -> Merged:
     encoded = rows["meter"].combine_chunks().dictionary_encode()
     owner = encoded.indices.to_numpy()
     count, meters = len(owner), len(encoded.dictionary)
     wh = grid(rows["wh"], slots, missing=MISSING_VALUE)
+    others = {name: grid(rows[name], slots, missing=MISSING_VALUE) for name in also}
     noted = rows["noted"].fill_null(0).to_numpy().astype(np.int32)
     latest = {name: rows[name].fill_null(MISSING_VALUE).to_numpy() for name in ("open_wh", "close_wh", "drift_s")}
     heights = {name: rows[name].fill_null(0).to_numpy() for name in ("day_out_wh", "highest_dv", "highest_ma")}
@@ -72,6 +81,7 @@ def _merged(rows: pa.Table, slots: int) -> Merged:
         nth = np.arange(count) - np.repeat(starts, np.diff(starts, append=count))
         whole, differs = wh[order[starts]], np.zeros(meters, dtype=np.bool_)
         newest = {name: column[order[starts]] for name, column in latest.items()}
+        beside = {name: column[order[starts]] for name, column in others.items()}
         for layer in range(1, int(nth.max()) + 1):
             these = order[nth == layer]
             owners = owner[these]
@@ -79,9 +89,11 @@ def _merged(rows: pa.Table, slots: int) -> Merged:
             there = came != MISSING_VALUE
             differs[owners] |= (there & (had != MISSING_VALUE) & (came != had)).any(axis=1)
             whole[owners] = np.where(there, came, had)
+            for name, cells in others.items():
+                beside[name][owners] = np.where(cells[these] != MISSING_VALUE, cells[these], beside[name][owners])
             for name, column in latest.items():
                 newest[name][owners] = np.where(column[these] != MISSING_VALUE, column[these], newest[name][owners])
-        wh, latest = whole, newest
+        wh, latest, others = whole, newest, beside
         noted = np.bitwise_or.reduceat(noted[order], starts) | differs.astype(np.int32) * np.int32(Rule.DUPLICATE)
         heights = {name: np.maximum.reduceat(column[order], starts) for name, column in heights.items()}
     return Merged(
@@ -94,6 +106,7 @@ def _merged(rows: pa.Table, slots: int) -> Merged:
         close_wh=latest["close_wh"].astype(np.int64),
         drift_s=_known(latest["drift_s"]),
         noted=noted,
+        also=others,
     )
 
 

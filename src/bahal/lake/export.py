@@ -21,6 +21,7 @@ from bahal.lake.layout import Lake, grid
 from bahal.lake.vee.rules import MISSING_VALUE
 from bahal.shared.text import INDIA
 
+_ALSO: Final = ("out_wh", "vah", "out_vah")
 SCHEMA: Final = pa.schema(
     [
         ("meter", pa.string()),
@@ -28,6 +29,7 @@ SCHEMA: Final = pa.schema(
         ("seconds", pa.int32()),
         ("wh", pa.int32()),
         ("valid_wh", pa.int32()),
+        *((name, pa.int32()) for name in _ALSO),
     ]
 )
 _DAY_S: Final = 86_400
@@ -37,7 +39,8 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 def export(lake: Lake, path: Path, *, start: date, end: date, form: Literal["csv", "parquet"]) -> int:
     """Write the intervals of days in `[start, end)` to a file; how many lines.
 
-    Energy in Wh, moments UTC. What did not come is empty, as is `valid_wh` where no run stands over the day.
+    Energy in Wh and VAh, `out_*` what was given back, moments UTC. What did not come, or what a make does not count, is
+    empty, as is `valid_wh` where no run stands over the day.
 
     :raises OSError: the file cannot be written.
     """
@@ -67,7 +70,7 @@ def parts(lake: Lake, *, start: date, end: date) -> Iterator[pa.Table]:
     for nth in range((end - start).days):
         day = start + timedelta(days=nth)
         for bucket in range(lake.buckets):
-            for merged in merged_days(lake, day=day, bucket=bucket):
+            for merged in merged_days(lake, day=day, bucket=bucket, also=_ALSO):
                 yield _lines(lake, merged, day, bucket)
 
 
@@ -85,9 +88,15 @@ def _lines(lake: Lake, merged: Merged, day: date, bucket: int) -> pa.Table:
             pa.array(np.full(meters * slots, seconds, np.int32)),
             pa.array(wh, mask=wh == MISSING_VALUE),
             pa.array(valid, mask=valid == MISSING_VALUE),
+            *(_flat(merged.also[name]) for name in _ALSO),
         ],
         schema=SCHEMA,
     )
+
+
+def _flat(cells: npt.NDArray[np.int32]) -> pa.Array:
+    flat = cells.reshape(-1)
+    return pa.array(flat, mask=flat == MISSING_VALUE)
 
 
 def _validated(lake: Lake, merged: Merged, day: date, bucket: int) -> npt.NDArray[np.int32]:

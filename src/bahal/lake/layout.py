@@ -46,6 +46,8 @@ INTERVAL: Final = pa.schema(
         ("slots", pa.int16()),
         ("wh", _WH),
         ("out_wh", _WH),
+        ("vah", _WH),
+        ("out_vah", _WH),
         ("dv", _WH),
         ("ma", _WH),
         ("day_out_wh", pa.int64()),
@@ -132,13 +134,15 @@ class Lake:
         """Append rows once per writer and batch; whether they were new. A writer's batches only rise.
 
         The batch is part of the commit itself, so that a writer that was killed finds out whether it had committed.
+        A list that the rows do not have is null in them; a table that was made before there was such a list gets it.
         """
         if not rows.num_rows or self.written(name, writer=writer) >= batch:
             return False
         write_deltalake(
             self.path(name),
-            rows.cast(SCHEMAS[name]),
+            _whole(rows, SCHEMAS[name]),
             mode="append",
+            schema_mode="merge",
             partition_by=PARTITIONS,
             writer_properties=_WRITER,
             commit_properties=CommitProperties(app_transactions=[Transaction(writer, batch)]),
@@ -151,7 +155,8 @@ class Lake:
     ) -> pa.Table:
         """The rows of a day as they stand now, of one bucket or of all; all columns, or the named ones.
 
-        The files are read by their own paths, since they hold nothing but rows of their day and bucket.
+        The files are read by their own paths, since they hold nothing but rows of their day and bucket. What a file
+        has no column of is null.
         """
         files = pa.table(self.table(name).get_add_actions(flatten=True))
         chosen = pc.equal(files["partition.day"], pa.scalar(day, pa.date32()))
@@ -166,12 +171,14 @@ class Lake:
         for path, of_day, of_bucket in zip(
             files["path"].to_pylist(), files["partition.day"], files["partition.bucket"], strict=True
         ):
-            read = pq.read_table(f"{root}/{unquote(path)}", columns=there, filesystem=system, partitioning=None)
+            with pq.ParquetFile(f"{root}/{unquote(path)}", filesystem=system) as file:
+                names = set(file.schema_arrow.names)
+                read = file.read(columns=[name for name in there if name in names])
             for place, field in enumerate(wanted):
                 if field.name in PARTITIONS:
                     value = of_day if field.name == "day" else of_bucket
                     read = read.add_column(place, field, pa.repeat(value.cast(field.type), read.num_rows))
-            parts.append(read.select(wanted.names).cast(wanted))
+            parts.append(_whole(read, wanted))
         return pa.concat_tables(parts) if parts else wanted.empty_table()
 
     def written(self, name: str, *, writer: str) -> int:
@@ -236,6 +243,17 @@ def _files(path: str) -> tuple[Any, str]:
     scheme, _, host = endpoint.rpartition("://")
     told = {"endpoint_override": host, "scheme": scheme or "https"} if host else {}
     return fs.S3FileSystem(**told), path.removeprefix("s3://")
+
+
+def _whole(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Rows with all columns of a schema, in its order; lists that they do not have are null.
+
+    :raises KeyError: another column is not there.
+    """
+    for field in schema:
+        if field.name not in rows.column_names and pa.types.is_list(field.type):
+            rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
+    return rows.select(schema.names).cast(schema)
 
 
 def lists(values: npt.NDArray[np.int32], *, missing: int | None = None) -> pa.Array:

@@ -33,13 +33,16 @@ def answers(*, requests: list[int]) -> list[Answer]:
 
 
 class Day(NamedTuple):
-    """One meter's day as it stands: Wh taken and given back, tenths of a volt, milliamperes for each interval from
-    midnight in India on; None for what did not come. `open_wh` and `close_wh` are the register at both midnights."""
+    """One meter's day as it stands: Wh taken and given back, VAh likewise, tenths of a volt, milliamperes for each
+    interval from midnight in India on; None for what did not come, or what this make does not count. `open_wh` and
+    `close_wh` are the register at both midnights."""
 
     day: date
     slots: int
     wh: list[int | None]
     out_wh: list[int | None]
+    vah: list[int | None]
+    out_vah: list[int | None]
     dv: list[int | None]
     ma: list[int | None]
     open_wh: int | None
@@ -53,7 +56,7 @@ def meter_days(*, meter: str, start: date, end: date) -> list[Day]:
     """A meter's days in `[start, end)`, oldest first; of two values for an interval the later batch's counts."""
     found: dict[date, Day] = {}
     for day, slots, *lists, opened, closed, drift, noted, at in prepared_many(
-        "SELECT day, slots, wh, out_wh, dv, ma, open_wh, close_wh, drift_s, noted, at FROM readings_load"
+        "SELECT day, slots, wh, out_wh, vah, out_vah, dv, ma, open_wh, close_wh, drift_s, noted, at FROM readings_load"
         " WHERE meter = %s::text AND day >= %s::date AND day < %s::date AND wh IS NOT NULL ORDER BY day, batch",
         meter,
         start,
@@ -70,15 +73,17 @@ def _merged(there: Day, came: Day) -> Day:
         return max(there, came, key=lambda each: each.slots)
     lists = [
         [old if new is None else new for old, new in zip(olds, news, strict=True)]
-        for olds, news in zip(there[2:6], came[2:6], strict=True)
+        for olds, news in zip(there[2:8], came[2:8], strict=True)
     ]
     return Day(
         day=came.day,
         slots=came.slots,
         wh=lists[0],
         out_wh=lists[1],
-        dv=lists[2],
-        ma=lists[3],
+        vah=lists[2],
+        out_vah=lists[3],
+        dv=lists[4],
+        ma=lists[5],
         open_wh=there.open_wh if came.open_wh is None else came.open_wh,
         close_wh=there.close_wh if came.close_wh is None else came.close_wh,
         drift_s=there.drift_s if came.drift_s is None else came.drift_s,

@@ -105,6 +105,8 @@ CREATE TABLE readings_load (
     asked bit(96) NOT NULL,
     wh integer[],
     out_wh integer[],
+    vah integer[],                              -- NULL where the make has none, as out_vah
+    out_vah integer[],
     dv integer[],
     ma integer[],
     day_out_wh bigint,

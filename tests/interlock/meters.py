@@ -58,6 +58,8 @@ class Meters:
         self._clock = clock
         self.faults: dict[str, list[Fault]] = {}
         self.calls: list[str] = []
+        self.acting_frame = ACTION_FRAME
+        """The frame of a session that changes something."""
         self.circle: StubbornCircle
         self._links: _FaultyLinks | None = None
 
@@ -156,19 +158,22 @@ class _FaultyLink(MeterLink):
     def data_received(self, data: bytes) -> None:
         self._frames += 1
         fault = self._fault
+        links = self._links
+        assert isinstance(links, _FaultyLinks)
+        acting = links.meters.acting_frame
         if fault is Fault.MUTE:
             return
         if fault is Fault.GARBAGE and self._frames == 3:
             self._transport.write(os.urandom(3) + b"\x07" * 40)
             return
-        if self._frames == ACTION_FRAME and fault is Fault.LOST_BEFORE_ACTION:
+        if self._frames == acting and fault is Fault.LOST_BEFORE_ACTION:
             self._transport.abort()
             return
-        if self._frames == ACTION_FRAME and fault is Fault.LOST_AFTER_ACTION:
+        if self._frames == acting and fault is Fault.LOST_AFTER_ACTION:
             self._association.receive(data)
             self._transport.abort()
             return
-        if self._frames == ACTION_FRAME + 1 and fault is Fault.LOST_BEFORE_READ_BACK:
+        if self._frames == acting + 1 and fault is Fault.LOST_BEFORE_READ_BACK:
             self._transport.abort()
             return
         super().data_received(data)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -26,6 +26,11 @@ from bahal.shared.home import Home, read_json, write_private
 CANARY_WRONG_SHARE = 0.02
 FAULTY_CANARY_WRONG_SHARE = 0.12
 """Where one meter in fifteen has something wrong with it, six of a canary of fifty may end with a lineman."""
+CLOCK_LIMITS = {
+    "least_s": 60, "most_s": 900, "back_s": 300, "farthest_s": 14_400, "round_trip_s": 10, "margin_s": 60,
+    "midnight_s": 3_600, "month_end_s": 43_200, "fresh_s": 93_600, "few": 10, "meter_day": 24, "hour": 5_000,
+}  # fmt: skip
+"""Limits of setting clocks (`bahal.interlock.profile.ClockLimits`): judgement of the house, signed with the caps."""
 
 
 class InstanceMissing(Refusal):
@@ -50,7 +55,8 @@ class InstanceKindFixed(Refusal):
 class Profile:
     """The caps a cut stands under, per drive, circle, state, day, transformer and feeder; shares are of connections.
 
-    Each share carries a floor: the ceiling is the larger of the two. Defaults are those of the safety paper.
+    Each share carries a floor: the ceiling is the larger of the two. Defaults are those of the safety paper. `clock`:
+    the limits of setting clocks.
     """
 
     name: str = "default"
@@ -65,6 +71,7 @@ class Profile:
     feeder_share: float = 0.05
     feeder_floor: int = 5
     canary_wrong_share: float = CANARY_WRONG_SHARE
+    clock: dict[str, int] = field(default_factory=lambda: dict(CLOCK_LIMITS))
 
     def canonical(self) -> str:
         """The form that two officers sign."""

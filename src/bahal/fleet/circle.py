@@ -11,6 +11,7 @@ from bahal.dlms import india
 from bahal.dlms.objects.disconnect import ControlState, Move, next_state, output_state
 from bahal.dlms.objects.serving import Origin
 from bahal.fleet import consumption
+from bahal.fleet.clocks import ClockLog
 from bahal.fleet.faults import Behaviour, FaultLog, Kind
 from bahal.fleet.meter import SimulatedMeter
 from bahal.fleet.movements import CAUSES, MovementLog, read_movements
@@ -82,6 +83,7 @@ class Circle:
         self.columns = columns
         self.clock = clock
         self.push_destination = push_destination
+        self.clock_log: ClockLog | None = None
         self.stats = Stats()
         self.alert: Callable[[int], None] = lambda row: None
         self.storm: Callable[[int], None] = lambda row: None
@@ -167,6 +169,23 @@ class Circle:
         if before is ControlState.CONNECTED:
             raise AlreadyConnected(self.columns.serial_of(row))
         self._change(row, before, ControlState.CONNECTED, "manual", None)
+
+    def set_clock(self, row: int, offset: int, origin: Origin) -> None:
+        """A meter's clock is set to stand `offset` seconds ahead; that is in the log before it does.
+
+        :raises OSError: it could not be logged; the clock stays.
+        """
+        eras = self.columns.eras.get(row)
+        if self.clock_log is not None:
+            self.clock_log.write(
+                at=self.clock.wall(),
+                business_at=self.clock.now(),
+                meter=self.columns.serial_of(row),
+                from_s=eras[-1].offset if eras else 0,
+                to_s=offset,
+                origin=origin,
+            )
+        self.columns.move_clock(row, self.moment(), offset)
 
     def _change(self, row: int, before: ControlState, after: ControlState, cause: str, origin: Origin | None) -> bool:
         columns = self.columns

@@ -20,6 +20,7 @@ from bahal.dlms import india
 from bahal.fleet.alerts import AlertSender
 from bahal.fleet.calling import Caller
 from bahal.fleet.circle import Circle
+from bahal.fleet.clocks import ClockLog, let_drift
 from bahal.fleet.door import AdminDoor
 from bahal.fleet.faults import PROFILES, Behaviour, FaultLog, behaviours
 from bahal.fleet.link import Links
@@ -68,6 +69,7 @@ def run(
     lost_links: float | None = None,
     counters_path: Path | None = None,
     calls_at_start: bool = False,
+    drifting: float = 0.0,
 ) -> int:
     """Serve every meter of a roster until SIGTERM or SIGINT; then drain and return 0.
 
@@ -86,6 +88,8 @@ def run(
     :param fault_log_path: the log of faults as they happen; None for none.
     :param lost_links: the share of connections that are lost, in place of the profile's.
     :param counters_path: the file in which meters' counters outlive a killed process; None: they start above any used.
+    :param drifting: the share of meters whose clock is off by up to some minutes. What clocks were set to stands in
+        `clocks.jsonl` beside the log of movements, and holds over restarts.
     :param calls_at_start: whether meters that call do so as soon as they are there.
     :raises FleetRefused: no such faults, or roster, log, clock or a socket cannot be used.
     """
@@ -114,10 +118,24 @@ def run(
         meters = ((row.meter, row.cell) for row in rows)
         for row, own in behaviours(profile, meters, seed=seed, reply_delay=delay).items():
             circle.behave(row, own)
+    _let_drift(circle, drifting, seed, log_path.with_name("clocks.jsonl"))
     listener = _listener(*_address(host_port))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(circle, listener, target, admin_path, calls_at_start))
     return 0
+
+
+def _let_drift(circle: Circle, share: float, seed: int, path: Path) -> None:
+    """Clocks stand where the seed has them, or where they were last set."""
+    try:
+        log = ClockLog(path)
+        drifting = let_drift(circle.columns, share=share, seed=seed)
+        set_before = log.restore(circle.columns)
+    except (OSError, ValueError) as error:
+        raise FleetRefused(reason="clock_log", detail=f"{path}: {error}") from error
+    circle.clock_log = log
+    if drifting or set_before:
+        _LOGGER.info("clocks", extra={"drifting": drifting, "settings": set_before})
 
 
 def _circle(

@@ -20,7 +20,7 @@ from bahal.dlms.objects.serving import Keys, Origin
 from bahal.dlms.quirks import Quirks
 from bahal.dlms.security import COUNTER_LIMIT
 from bahal.fleet import consumption, registers
-from bahal.fleet.store import IDENTITY
+from bahal.fleet.store import IDENTITY, Era
 
 if TYPE_CHECKING:
     from bahal.fleet.circle import Circle
@@ -110,9 +110,14 @@ class SimulatedMeter:
 
     @property
     def clock_offset(self) -> int:
-        """How far its clock was set from business time, in seconds."""
-        offset = self.setting("clock_offset", 0)
-        return int(offset)
+        """How far its clock stands from business time, in seconds."""
+        eras = self.eras
+        return eras[-1].offset if eras else 0
+
+    @property
+    def eras(self) -> Sequence[Era]:
+        """Where its clock stood, and since when; nothing for one that was always right."""
+        return self._columns.eras.get(self.row, ())
 
     def setting(self, name: str, default: Any) -> Any:
         """A setting that a client made, or the default."""
@@ -200,7 +205,13 @@ class SimulatedMeter:
                 moment = int(clock.decode(value, zone=india.IST).timestamp())
             except DlmsError:
                 return apdu.TYPE_UNMATCHED
-            self._set("clock_offset", moment - self.now, _EVENT_CLOCK_SET)
+            try:
+                self._circle.set_clock(self.row, moment - self.now, origin)
+            except OSError:
+                # Without the truth on file no clock moves either.
+                self._circle.stats.errors["clock_log"] += 1
+                return apdu.HARDWARE_FAULT
+            self._columns.add_event(self.row, self.now, _EVENT_CLOCK_SET)
         elif name == "status_filter" and isinstance(value, BitString) and len(value) == india.STATUS_BITS:
             self._set("status_filter", value.packed, _EVENT_FILTER_SET)
         else:

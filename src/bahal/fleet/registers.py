@@ -12,15 +12,15 @@ from bahal.dlms import clock, india
 from bahal.dlms.axdr import BitString
 from bahal.dlms.objects.model import Column
 from bahal.dlms.objects.profile import Between, RowChoice
-from bahal.fleet import consumption
+from bahal.fleet import clocks, consumption
 from bahal.fleet.consumption import BLOCK, DAY
 
 if TYPE_CHECKING:
     from bahal.fleet.meter import SimulatedMeter
 
-_BLOCKS_KEPT: Final = 2880
-_DAYS_KEPT: Final = 60
-_MONTHS_KEPT: Final = 12
+_BLOCKS_KEPT: Final = clocks.KEPT["block_profile"]
+_DAYS_KEPT: Final = clocks.KEPT["daily_profile"]
+_MONTHS_KEPT: Final = clocks.KEPT["billing_profile"]
 
 DEFAULT_LIMIT: Final = 5_000
 """Load limit in W."""
@@ -214,6 +214,8 @@ def _family_events(meter: "SimulatedMeter", name: str) -> list[tuple[int, int]]:
 
 def entries(meter: "SimulatedMeter", name: str) -> int:
     """How many rows a profile holds now."""
+    if meter.eras and name in clocks.KEPT:
+        return len(clocks.captures(meter, name))
     return len(_family_events(meter, name) if name.startswith("events_") else _times(meter, name))
 
 
@@ -229,17 +231,49 @@ def rows(meter: "SimulatedMeter", name: str, choice: RowChoice) -> Sequence[Sequ
     """The chosen rows of a profile, oldest first, with all its columns."""
     columns = india.single_phase()[name].columns
     if name.startswith("events_"):
-        found = _family_events(meter, name)
-        start, end = _bounds([moment for moment, _ in found], choice)
-        return [
-            [event if column.source.name.startswith("event_") else _cell(meter, column, moment) for column in columns]
-            for moment, event in found[start:end]
-        ]
+        return _event_rows(meter, name, choice)
+    if meter.eras and name in clocks.KEPT:
+        return _rows_by_its_clock(meter, name, choice)
     times = _times(meter, name)
     start, end = _bounds(times, choice)
     if name == "block_profile":
         return _blocks(meter, times[start:end])
     return [[_cell(meter, column, moment) for column in columns] for moment in times[start:end]]
+
+
+def _event_rows(meter: "SimulatedMeter", name: str, choice: RowChoice) -> list[list[Any]]:
+    """Rows of an event log, stamped by the meter's own clock as it stood then."""
+    found = [(moment + clocks.offset_at(meter.eras, moment), moment, event) for moment, event in
+             _family_events(meter, name)]  # fmt: skip
+    if isinstance(choice, Between):
+        first, last = choice.from_at.timestamp(), choice.to_at.timestamp()
+        found = [each for each in found if first <= each[0] <= last]
+    else:
+        found = found[choice.first - 1 : choice.last or None]
+    return [
+        [
+            event if column.source.name.startswith("event_")
+            else twelve_bytes(stamp) if column.source.name == "clock"
+            else _cell(meter, column, moment)
+            for column in india.single_phase()[name].columns
+        ]
+        for stamp, moment, event in found
+    ]  # fmt: skip
+
+
+def _rows_by_its_clock(meter: "SimulatedMeter", name: str, choice: RowChoice) -> list[list[Any]]:
+    """Rows of a profile of a meter whose clock was, or is, off."""
+    captured = clocks.chosen(meter, name, choice)
+    if name == "block_profile":
+        return clocks.blocks(meter, captured)
+    found = []
+    for each in captured:
+        cells = []
+        for column in india.single_phase()[name].columns:
+            at = clocks.stamped(column, each)
+            cells.append(at if isinstance(at, bytes) else _cell(meter, column, at))
+        found.append(cells)
+    return found
 
 
 def _blocks(meter: "SimulatedMeter", times: Sequence[int]) -> list[list[Any]]:

@@ -9,7 +9,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from bahal.dlms.objects.disconnect import ControlState
 from bahal.dlms.quirks import STANDARD, Make, Quirks, registry
@@ -21,7 +21,16 @@ from bahal.fleet.roster import RosterError, RosterRow
 IDENTITY: Final = struct.Struct("16s8sB16s16s16s16s16s16s")
 
 EVENTS_KEPT: Final = 50
+ERAS_KEPT: Final = 64
+ALWAYS: Final = -(2**62)
 DEFAULT_CONTROL_MODE: Final = 4
+
+
+class Era(NamedTuple):
+    """Since the UTC second `since` a meter's clock has stood `offset` seconds ahead."""
+
+    since: int
+    offset: int
 
 
 class UnknownMeter(Exception):
@@ -48,6 +57,7 @@ class MeterColumns:
         "control_states",
         "counters",
         "dark",
+        "eras",
         "events",
         "floors",
         "gateways",
@@ -72,6 +82,7 @@ class MeterColumns:
         self.makes: list[tuple[Make | None, Quirks]] = []
         self.master_keys: dict[int, bytes] = {}
         self.dark: dict[int, list[Dark]] = {}
+        self.eras: dict[int, list[Era]] = {}
         self.events: dict[int, list[tuple[int, int]]] = {}
         self.settings: dict[tuple[int, str], int | bytes] = {}
         self.callers: set[int] = set()
@@ -180,6 +191,18 @@ class MeterColumns:
     def count_off(self) -> int:
         """How many relays are open: disconnected, or ready for reconnection."""
         return len(self) - self.control_states.count(ControlState.CONNECTED)
+
+    def move_clock(self, row: int, moment: int, offset: int) -> None:
+        """From this moment on a clock stands `offset` seconds ahead; the latest `ERAS_KEPT` are kept."""
+        eras = self.eras.setdefault(row, [])
+        if not eras:
+            if moment > ALWAYS:
+                eras.append(Era(ALWAYS, 0))
+        elif eras[-1].since == moment:
+            eras.pop()
+        eras.append(Era(moment, offset))
+        if len(eras) > ERAS_KEPT:
+            del eras[1]
 
     def add_event(self, row: int, moment: int, event: int) -> None:
         """Note an event; the latest `EVENTS_KEPT` of a meter are kept."""

@@ -168,4 +168,4 @@ def afflict(circle: Circle, row: int, behaviour: Behaviour) -> None:
             circle.meter(row).retitle(circle.meter(row - 1 if row else 1 % len(columns)).system_title)
         elif fault.kind is Kind.CLOCK_JUMP:
             days = 1 + int(chance(behaviour.seed, serial, "jump") * _LONGEST_JUMP_DAYS)
-            columns.settings[row, "clock_offset"] = days * _A_DAY * (-1 if days % 2 else 1)
+            columns.move_clock(row, circle.moment(), days * _A_DAY * (-1 if days % 2 else 1))

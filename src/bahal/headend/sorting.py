@@ -124,7 +124,7 @@ def _sort_group(done: Sorted, batch: Sequence[Collected], at: Longs, group: Sequ
         rows = _usable(done, rows_of(decoded, layout, LOAD_COLUMNS), group, at, bounded=True)
         spoilt = {each.owner for each in done.poison if each.kind is Wanted.LOAD}
         asked = [
-            (owner, *part.asked, int(at[owner]))
+            (owner, *part.asked, int(at[owner]) + _behind(batch[owner]))
             for owner, part in group
             if part.asked is not None and owner not in spoilt
         ]
@@ -139,6 +139,11 @@ def _sort_group(done: Sorted, batch: Sequence[Collected], at: Longs, group: Sequ
             except (DlmsError, ValueError) as error:
                 name = error.name if isinstance(error, DlmsError) else "malformed"
                 done.poison.append(Poison(owner, kind, name, str(error)[:_TEXT_MOST], part.data, layout))
+
+
+def _behind(came: Collected) -> int:
+    """How far the meter's clock is behind ours, in seconds not above zero: before its own time nothing is missing."""
+    return 0 if came.drift_s is None else min(0, max(came.drift_s, -DAY_S))
 
 
 def _usable(done: Sorted, rows: Rows, group: Sequence[tuple[int, Part]], at: Longs, *, bounded: bool) -> Rows:

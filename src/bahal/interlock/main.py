@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+from typing import Final
 
 from bahal.headend.database import FAILURES, Database, Ringer, listen
 from bahal.headend.keys import KeyRing, read_sealing_key
 from bahal.headend.link import Links
 from bahal.headend.metrics import DatabaseMetrics, LinkMetrics
 from bahal.headend.room import Room, room_for_sockets, worker_name
+from bahal.interlock.clocks import Clocks
 from bahal.interlock.config import InterlockConfig, InterlockMisconfigured, load_officers
 from bahal.interlock.desk import InterlockDesk
 from bahal.interlock.drives import Drives
@@ -17,6 +20,8 @@ from bahal.interlock.looks import Looks
 from bahal.interlock.metrics import InterlockMetrics
 from bahal.interlock.profile import load_profile
 from bahal.interlock.session import RelayKeys
+
+_STATE_PROFILE: Final = "SELECT interlock_state_profile(%s, %s::text[], %s::jsonb, %s::jsonb, %s)"
 
 
 async def run(config: InterlockConfig) -> None:
@@ -89,6 +94,18 @@ class Interlock:
         self.looks = Looks(
             config=config, worker=self.worker, database=self.database, links=self.links, keys=keys, ringer=self._ringer
         )
+        self.clocks = None
+        if self.profile.clock is not None:
+            self.clocks = Clocks(
+                config=config,
+                worker=self.worker,
+                database=self.database,
+                clock=clock,
+                limits=self.profile.clock,
+                links=self.links,
+                keys=keys,
+                ringer=self._ringer,
+            )
         self.drives = Drives(
             database=self.database,
             clock=clock,
@@ -116,10 +133,15 @@ class Interlock:
         room.part("desk", self.desk.run())
         room.part("looks", self.looks.run())
         room.part("seen", self.looks.seen.run())
+        if self.clocks is not None:
+            room.part("clocks", self.clocks.run())
+            room.part("clocks_done", self.clocks.done.run())
 
     async def drain(self) -> None:
         """Claim nothing more; return when everything in hand has ended and is written."""
-        await asyncio.gather(self.desk.drain(), self.looks.drain())
+        await asyncio.gather(
+            self.desk.drain(), self.looks.drain(), *(() if self.clocks is None else (self.clocks.drain(),))
+        )
 
     def _ring(self, payload: str) -> None:
         self._asked.set()
@@ -131,9 +153,13 @@ class Interlock:
 
     async def _tend(self) -> None:
         """Look after drives and the switch: when a bell or a canary's result asks for it, and every `poll_s`."""
+        stated = False
         while True:
             self._asked.clear()
             try:
+                if not stated:
+                    await self._state_profile()
+                    stated = True
                 await self.desk.mind_switch()
                 await self.drives.tend()
                 self._room.reached()
@@ -144,3 +170,17 @@ class Interlock:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._poll_s):
                     await self._asked.wait()
+
+    async def _state_profile(self) -> None:
+        """Write down under which caps this interlock works, for those who propose."""
+        profile = self.profile
+        await self.database.rows(
+            _STATE_PROFILE,
+            (
+                profile.name,
+                list(self.signers),
+                json.dumps(profile.figures()),
+                None if profile.clock is None else profile.clock.as_json(),
+                self.worker,
+            ),
+        )

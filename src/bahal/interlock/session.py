@@ -60,7 +60,7 @@ _SILENT: Final = LINK_ERRORS - {"flooded", "no_line", "gateway_down"}
 _NOT_THERE: Final = LINK_ERRORS - {"connection_lost", "flooded"}
 """Nobody answered: that says nothing of who lives at an address."""
 _TOLD: Final = {SERVICE_DECIPHERING_ERROR: "key_refused", SERVICE_INVOCATION_COUNTER_ERROR: "counter_refused"}
-_TRANSIENT: Final = LINK_ERRORS | {"service_exception", "malformed", "unexpected", "oversized"}
+TRANSIENT: Final = LINK_ERRORS | {"service_exception", "malformed", "unexpected", "oversized"}
 """What may pass by itself; any other error before sending means a key, a title or a counter is wrong: a field task."""
 
 
@@ -313,7 +313,7 @@ class RelaySession(Session):
             name, most = _TOLD[error.service_error], 2
         elif isinstance(error, AssociationRejected):
             most = most if error.result == REJECTED_TRANSIENT else 1
-        elif name not in _TRANSIENT:
+        elif name not in TRANSIENT:
             most = 1
         if self.claim.tries < most:
             return BACK, name, NO_LINE_PAUSE_S if name == "no_line" else pause_before(self.claim)

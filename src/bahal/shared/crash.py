@@ -21,6 +21,12 @@ CRASH_POINTS: frozenset[str] = frozenset(
     {
         "bill.batch_after_commit",
         "bill.batch_before_commit",
+        "clock.claimed",
+        "clock.read_back",
+        "clock.result_written",
+        "clock.send_committed",
+        "clock.set_answered",
+        "clock.set_written",
         "headend.collect_claimed",
         "headend.collected",
         "headend.push_received",
@@ -39,6 +45,7 @@ CRASH_POINTS: frozenset[str] = frozenset(
         "payment.after_commit",
         "payment.before_commit",
         "worker.alert_before_commit",
+        "worker.clocks_before_commit",
         "worker.messages_posted",
         "worker.results_handled_before_commit",
     }

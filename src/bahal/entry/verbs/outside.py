@@ -53,6 +53,9 @@ def fleet(
         float | None,
         typer.Option(min=0.0, max=1.0, help="Share of connections that are lost; the faults' own unless given."),
     ] = None,
+    drifting: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of meters whose clock is off by up to some minutes.")
+    ] = 0.0,
     calls_at_start: Annotated[
         bool, typer.Option("--calls-at-start/--no-calls-at-start", help="Meters that call do so at once.")
     ] = True,
@@ -80,6 +83,7 @@ def fleet(
             lost_links=lost_links,
             counters_path=home.run / "meter-counters.bin",
             calls_at_start=calls_at_start,
+            drifting=drifting,
         )
     except meters.FleetRefused as refused:
         raise FleetDidNotStart(why=refused.detail) from refused

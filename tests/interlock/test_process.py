@@ -178,4 +178,6 @@ def test_every_point_of_the_code_is_listed() -> None:
         for line in source.splitlines()
         if line.strip().startswith("crash_point(")
     }
-    assert called == {point for point in CRASH_POINTS if point.split(".")[0] in ("interlock", "headend", "ingest")}
+    assert called == {
+        point for point in CRASH_POINTS if point.split(".")[0] in ("interlock", "clock", "headend", "ingest")
+    }

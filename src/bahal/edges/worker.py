@@ -29,8 +29,10 @@ from bahal.gateways.sms.interface import SmsGateway
 from bahal.journeys.close_drives import close_drives
 from bahal.journeys.confirm_relay import confirm_relay
 from bahal.journeys.deliver_messages import deliver_messages
+from bahal.journeys.follow_clocks import follow_clocks
 from bahal.journeys.follow_outages import follow_outages
 from bahal.journeys.hear_logs import hear_logs
+from bahal.journeys.propose_clocks import propose_clocks
 from bahal.journeys.raise_alerts import raise_alerts
 from bahal.journeys.seal_audit import seal_audit
 from bahal.journeys.see_again import see_again
@@ -45,6 +47,8 @@ SEAL_EVERY_S = 1.0
 OUTAGES_EVERY_S = 1.0
 LOOKS_EVERY_S = 1.0
 LOGS_EVERY_S = 5.0
+CLOCKS_EVERY_S = 1.0
+SWEEP_EVERY_S = 60.0
 TO_SEND = frozenset(("bahal_messages", "bahal_wakeups"))
 REST_S = 1.0
 """How long a duty rests after it failed: the others go on."""
@@ -125,6 +129,8 @@ class Worker:
             Duty("logs", lambda: hear_logs(at=at.wall(), business_at=at.now()), every_s=LOGS_EVERY_S),
             Duty("outages", lambda: follow_outages(at=at.wall(), business_at=at.now()), every_s=OUTAGES_EVERY_S),
             Duty("looks", lambda: see_again(at=at.wall(), business_at=at.now()), every_s=LOOKS_EVERY_S),
+            Duty("clocks", lambda: follow_clocks(at=at.wall(), business_at=at.now()), every_s=CLOCKS_EVERY_S),
+            Duty("sweep", lambda: propose_clocks(at=at.wall(), business_at=at.now()), every_s=SWEEP_EVERY_S),
             Duty("drives", lambda: close_drives(at=at.wall(), business_at=at.now()), every_s=CLOSE_EVERY_S),
             Duty("audit", Sealer(home).turn, every_s=SEAL_EVERY_S),
         ]

@@ -39,11 +39,17 @@ ORDER: Final = (
 """In which order kinds are asked for: daily before load, since midnights close the days of the load profile."""
 _BITS: Final = tuple((kind, int(kind)) for kind in ORDER)
 _LOAD: Final = int(Wanted.LOAD)
+_LOG_BACK_S: Final = 15_300
+"""Event logs are read so far back again: a clock that was set back stamps new events before old ones. As far as an
+order brings a clock home (four hours), and a quarter."""
 _NEVER: Final = datetime.fromtimestamp(0, UTC)
 
 
 class Task(NamedTuple):
-    """A row of `headend_collect`: a meter, the lease under which it may be called, what is wanted and what is there."""
+    """A row of `headend_collect`: a meter, the lease under which it may be called, what is wanted and what is there.
+
+    `drift_s` is how far its clock was ahead when it was last called, at `drift_at`.
+    """
 
     meter: str
     make: str
@@ -71,6 +77,8 @@ class Task(NamedTuple):
     billing_days: list[date] | None
     logs: list[str] | None
     log_ats: list[datetime] | None
+    drift_s: int | None = None
+    drift_at: datetime | None = None
 
     @property
     def place(self) -> str:
@@ -294,7 +302,7 @@ class CollectSession(Session):
             return gaps.billing_gaps(task.billing_days or (), now=now, back_days=task.back_days)
         if kind & EVENTS:
             latest = dict(zip(task.logs or (), task.log_ats or (), strict=True)).get(names_of(kind)[0])
-            return None if latest is None else gaps.Gaps(((int(latest.timestamp()), now),), True)
+            return None if latest is None else gaps.Gaps(((int(latest.timestamp()) - _LOG_BACK_S, now),), True)
         return None
 
     def _load_gaps(self) -> gaps.Gaps:

@@ -35,7 +35,7 @@ INTAKE_FULL: Final = 5_000
 _COLLECT: Final = """
     SELECT meter, make, system_title, host, port, cell, import::text, sealed, token, counter, link, gateway, wport,
            learned, wants, back_days, open_day, urgent, firmware, tries, load_days, load_bits, daily_days, billing_days,
-           logs, log_ats
+           logs, log_ats, drift_s, drift_at
     FROM headend_collect(%s, %s, %s, %s, %s)
 """
 _BUSY_PAUSE_S: Final = 0.2

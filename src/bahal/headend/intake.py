@@ -26,6 +26,7 @@ from bahal.headend.asking import NOTHING, Collected
 from bahal.headend.batches import Batcher
 from bahal.headend.binary import GAP, Array, Field
 from bahal.headend.database import FAILURES, Connection, Database
+from bahal.headend.gaps import DAY_S, IST_S
 from bahal.headend.grids import LOAD_COLUMNS, LoadDays, Rows
 from bahal.headend.lanes import Held, Lane
 from bahal.headend.layouts import Layouts
@@ -33,12 +34,15 @@ from bahal.headend.metrics import IngestMetrics
 from bahal.headend.raw import write_raw
 from bahal.headend.sorting import Poison, Sorted, as_json, sort
 from bahal.lake.layout import lists
+from bahal.lake.vee.rules import Rule
 from bahal.shared.crash import crash_point
 from bahal.shared.wanted import names_of
 
 _EPOCH_ORDINAL: Final = 719_163
 _UNWANTED: Final = (psycopg.DataError, psycopg.IntegrityError)
 _POISON_BODY_MOST: Final = 65_536
+_MOVED_S: Final = 30
+"""A clock that stands otherwise by so much than at the last call was moved: slow links explain less."""
 
 _LOAD: Final = (
     Field("day", "date"), Field("meter", "text"), Field("batch", "int8"), Field("at", "moment"), Field("slots", "int2"),
@@ -375,9 +379,10 @@ def _prepare(batch: Sequence[Collected]) -> _Prepared:
     moments = np.array([_microseconds(each.at) for each in batch], np.int64)
     drifts = np.array([GAP if each.drift_s is None else each.drift_s for each in batch], np.int64)
     drifts = np.where(np.abs(drifts) < -GAP, drifts, GAP)
+    drifts, moved = _moved(batch, drifts)
     load, tables, days, values = [], [], set(), 0
     for part in done.days:
-        columns, nulls = _load_columns(part, done, serials, moments, drifts)
+        columns, nulls = _load_columns(part, done, serials, moments, drifts, moved)
         load.append((columns, nulls))
         days.update(np.unique(part.day).tolist())
         values += sum(int((grid != GAP).sum()) for grid in part.grids.values())
@@ -401,8 +406,26 @@ def _prepare(batch: Sequence[Collected]) -> _Prepared:
     )
 
 
+def _moved(batch: Sequence[Collected], drifts: Array) -> tuple[Array, Array]:
+    """The drift that rows were stamped under, and the day since 1970 from which on a clock was moved (`GAP`: never).
+
+    A clock that stands elsewhere than at the last call was moved in between, by an order of ours or not: what comes now
+    was stamped, in part, by the clock as it stood before.
+    """
+    drifts, days = drifts.copy(), np.full(len(batch), GAP, np.int64)
+    for n, each in enumerate(batch):
+        task = each.task
+        if task is None or task.drift_s is None or task.drift_at is None or drifts[n] == GAP:
+            continue
+        if abs(task.drift_s - int(drifts[n])) >= _MOVED_S:
+            days[n] = (int(task.drift_at.timestamp()) + IST_S) // DAY_S
+            if abs(task.drift_s) > abs(int(drifts[n])):
+                drifts[n] = task.drift_s
+    return drifts, days
+
+
 def _load_columns(
-    part: LoadDays, done: Sorted, serials: Array, moments: Array, drifts: Array
+    part: LoadDays, done: Sorted, serials: Array, moments: Array, drifts: Array, moved: Array
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     owner, day, grids = part.owner, part.day, part.grids
     have = grids["wh"] != GAP
@@ -411,7 +434,8 @@ def _load_columns(
     midnights = done.midnights
     opening = np.array([midnights.get(pair, GAP) for pair in pairs], np.int64)
     closing = np.array([midnights.get((who, on + 1), GAP) for who, on in pairs], np.int64)
-    drift = drifts[owner]
+    drift, since = drifts[owner], moved[owner]
+    moved_then = (since != GAP) & (day >= since)
     none = ~have.any(axis=1)
     columns: dict[str, Array] = {
         "day": day,
@@ -427,7 +451,7 @@ def _load_columns(
         "open_wh": opening,
         "close_wh": closing,
         "drift_s": drift,
-        "noted": part.noted,
+        "noted": part.noted | moved_then.astype(np.int32) * np.int32(Rule.CLOCK_SET),
     }
     nulls = {
         "none": none,

@@ -27,7 +27,7 @@ _COLUMNS: Final = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
-    """A row for each meter: what is known of its day. Unknown is `MISSING_VALUE`, of a sum or height 0.
+    """A row for each meter: what is known of its day. Unknown is `MISSING_VALUE`, of a sum, height or drift 0.
 
     `also` are other grids (n, slots) that were asked for, by their column.
     """
@@ -72,7 +72,8 @@ def _merged(rows: pa.Table, slots: int, also: Sequence[str]) -> Merged:
     wh = grid(rows["wh"], slots, missing=MISSING_VALUE)
     others = {name: grid(rows[name], slots, missing=MISSING_VALUE) for name in also}
     noted = rows["noted"].fill_null(0).to_numpy().astype(np.int32)
-    latest = {name: rows[name].fill_null(MISSING_VALUE).to_numpy() for name in ("open_wh", "close_wh", "drift_s")}
+    latest = {name: rows[name].fill_null(MISSING_VALUE).to_numpy() for name in ("open_wh", "close_wh")}
+    drift = rows["drift_s"].fill_null(0).to_numpy().astype(np.int32)
     heights = {name: rows[name].fill_null(0).to_numpy() for name in ("day_out_wh", "highest_dv", "highest_ma")}
     if meters < count:
         # Rows of one meter beside one another, in the order of their batches; the first carries what the others add.
@@ -95,6 +96,9 @@ def _merged(rows: pa.Table, slots: int, also: Sequence[str]) -> Merged:
                 newest[name][owners] = np.where(column[these] != MISSING_VALUE, column[these], newest[name][owners])
         wh, latest, others = whole, newest, beside
         noted = np.bitwise_or.reduceat(noted[order], starts) | differs.astype(np.int32) * np.int32(Rule.DUPLICATE)
+        # The worst that its clock was: a batch after it was set says nothing of what was stamped before.
+        ahead, behind = np.maximum.reduceat(drift[order], starts), np.minimum.reduceat(drift[order], starts)
+        drift = np.where(ahead >= -behind, ahead, behind)
         heights = {name: np.maximum.reduceat(column[order], starts) for name, column in heights.items()}
     return Merged(
         meter=encoded.dictionary,
@@ -104,12 +108,7 @@ def _merged(rows: pa.Table, slots: int, also: Sequence[str]) -> Merged:
         highest_ma=heights["highest_ma"].astype(np.int32),
         open_wh=latest["open_wh"].astype(np.int64),
         close_wh=latest["close_wh"].astype(np.int64),
-        drift_s=_known(latest["drift_s"]),
+        drift_s=drift,
         noted=noted,
         also=others,
     )
-
-
-def _known(drift: npt.NDArray[np.generic]) -> Ints:
-    """A clock that nobody compared counts as right."""
-    return np.asarray(np.where(drift == MISSING_VALUE, 0, drift), dtype=np.int32)

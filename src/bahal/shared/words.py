@@ -300,6 +300,44 @@ WORDS: Mapping[str, Section] = {
         "failed": ("नहीं पहुँचा", "failed"),
         "withdrawn": ("वापस लिया गया", "withdrawn"),
     },
+    "clock states": {
+        "proposed": ("प्रस्तावित", "proposed"),
+        "authorised": ("अधिकृत", "authorised"),
+        "claimed": ("हाथ में", "claimed"),
+        "sent": ("भेजा गया", "sent"),
+        "unknown": ("अज्ञात", "unknown"),
+        "verified": ("मिलाई गई", "verified"),
+        "refused": ("अस्वीकृत", "refused"),
+        "field_task": ("लाइनमैन कार्य", "field task"),
+        "cancelled": ("रद्द", "cancelled"),
+        "expired": ("समय-समाप्त", "expired"),
+    },
+    "clock reasons": {
+        "drift_small": ("घड़ी पर्याप्त ठीक है", "the clock is right enough"),
+        "found_set": ("मिली हुई पाई गई", "found as it was set"),
+        "not_measured": ("हेड-एंड ने हाल में नहीं देखी", "not compared by the head-end lately"),
+        "measures_disagree": ("दो मापों में अंतर नहीं मिलता", "two measurements disagree"),
+        "clock_too_far": ("घड़ी बहुत अधिक गलत: मीटर देखें", "the clock is far off: look at the meter"),
+        "clock_elsewhere": ("घड़ी अपने आप हट गई", "the clock went elsewhere by itself"),
+        "clock_not_moved": ("घड़ी दो आदेशों पर भी नहीं मिली", "the clock was not set by two commands"),
+        "clock_unreadable": ("घड़ी पढ़ी नहीं जा सकी", "the clock tells no time"),
+        "set_refused": ("मीटर ने समय नहीं माना", "the meter refused the time"),
+        "not_read_back": ("भेजने के बाद पढ़ी नहीं जा सकी", "could not be read back after sending"),
+        "officer_without_right": ("अधिकारी को अधिकार नहीं", "the officer has no such right"),
+        "second_officer_missing": ("दूसरे अधिकारी की सहमति नहीं", "a second officer has not agreed"),
+        "no_clock_limits": ("हस्ताक्षरित सीमा नहीं", "no signed limits"),
+        "step_too_long": ("एक अंतराल में नहीं समाता", "does not fit into an interval"),
+        "cap_clock_meter": ("मीटर की दिन की सीमा पूरी", "daily cap of the meter reached"),
+        "cap_clock_hour": ("घंटे की सीमा पूरी", "hourly cap reached"),
+        "one_step_an_interval": ("अगले अंतराल की प्रतीक्षा", "waits for the next interval"),
+        "not_mid_interval": ("अंतराल के बीच की प्रतीक्षा", "waits for the middle of an interval"),
+        "near_midnight": ("आधी रात के पास", "near midnight"),
+        "near_month_end": ("माह के अंत के पास", "near the end of the month"),
+        "round_trip_too_long": ("उत्तर में बहुत देर", "the round trip is too long"),
+        "stopped": ("सब रोक दिया गया है", "everything is stopped"),
+        "own_clock_off": ("हमारी अपनी घड़ी गलत", "our own clock is off"),
+        "too_old": ("आदेश पुराना हो गया", "the order is too old"),
+    },
     "task causes": {
         "second_visit": ("विच्छेदन के बाद दूसरी भेंट", "second visit after the cut"),
         "unreachable": ("मीटर से संपर्क नहीं हुआ", "the meter could not be reached"),
@@ -332,7 +370,7 @@ WORDS: Mapping[str, Section] = {
     },
 }
 
-CAUSES: Section = {**WORDS["verdicts"], **WORDS["reasons"], **WORDS["task causes"]}
+CAUSES: Section = {**WORDS["verdicts"], **WORDS["reasons"], **WORDS["clock reasons"], **WORDS["task causes"]}
 """Why an order ended with a lineman: what its meter did, or what took the right to cut while it was unknown."""
 
 

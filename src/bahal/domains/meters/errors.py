@@ -11,6 +11,54 @@ class NoMeter(Refusal):
     en = "Connection {connection} has no smart meter."
 
 
+class NoClockLimits(Refusal):
+    """No interlock has stated signed limits: none sets a clock."""
+
+    code = "no_clock_limits"
+    hi = "इंटरलॉक ने घड़ी मिलाने की कोई हस्ताक्षरित सीमा नहीं बताई है: कोई घड़ी नहीं मिलाई जाएगी।"
+    en = "No interlock has stated signed limits for clocks: no clock is set."
+
+
+class ClockOfficerWrong(Refusal):
+    """Only an executive or a superintending engineer orders that a clock be set."""
+
+    code = "clock_officer_wrong"
+    hi = "{login} ({role}) घड़ी मिलाने का आदेश नहीं दे सकते।"
+    en = "{login} ({role}) may not order that a clock be set."
+
+
+class ClockUnmeasured(Refusal):
+    """The head-end has not compared this clock lately."""
+
+    code = "clock_unmeasured"
+    hi = "मीटर {meter} की घड़ी हाल में नहीं देखी गई: पहले `bahal read {meter} now` चलाएँ।"
+    en = "The clock of meter {meter} was not compared lately: run `bahal read {meter} now` first."
+
+
+class ClockGoodEnough(Refusal):
+    """The clock is not off by as much as is worth an order."""
+
+    code = "clock_good_enough"
+    hi = "मीटर {meter} की घड़ी {drift_s} सेकंड ही अलग है; {least_s} सेकंड से कम पर आदेश नहीं।"
+    en = "The clock of meter {meter} is only {drift_s} s off; below {least_s} s nothing is ordered."
+
+
+class ClockTooFar(Refusal):
+    """A clock so far off has failed or was tampered with: a person goes."""
+
+    code = "clock_too_far"
+    hi = "मीटर {meter} की घड़ी {drift_s} सेकंड अलग है, सीमा {farthest_s}: मीटर को जाकर देखें।"
+    en = "The clock of meter {meter} is {drift_s} s off, the limit is {farthest_s}: look at the meter."
+
+
+class ClockOrderOpen(Refusal):
+    """An order for this clock is open already."""
+
+    code = "clock_order_open"
+    hi = "मीटर {meter} की घड़ी का आदेश {order} पहले से खुला है।"
+    en = "Order {order} for the clock of meter {meter} is open already."
+
+
 class MeterFileMalformed(Refusal):
     """The file's first line does not name the columns."""
 

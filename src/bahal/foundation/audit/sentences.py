@@ -318,6 +318,30 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{day} का ऊर्जा संतुलन: {places} स्थान।",
         "Energy balance of {day}: {places} places.",
     ),
+    "clock.proposed": (
+        "{meters} मीटरों की घड़ी मिलाने का प्रस्ताव।",
+        "Proposed that the clocks of {meters} meters be set.",
+    ),
+    "clock.ordered": (
+        "मीटर {meter} की घड़ी मिलाने का आदेश {order}।",
+        "Order {order}: set the clock of meter {meter}.",
+    ),
+    "clock.asked": (
+        "मीटर {meter} की घड़ी मिलाने का आदेश {order}; दूसरे अधिकारी की सहमति बाकी।",
+        "Order {order}: set the clock of meter {meter}, once a second officer agrees.",
+    ),
+    "clock.checked": (
+        "मीटर {meter} की घड़ी मिलाने के आदेश {order} पर दूसरे अधिकारी सहमत।",
+        "Second officer agrees to order {order}: set the clock of meter {meter}.",
+    ),
+    "clock.set": (
+        "मीटर {meter} की घड़ी मिलाई गई: अंतर {before_s} सेकंड था, पढ़ने पर {after_s} सेकंड।",
+        "Clock of meter {meter} set: it was {before_s} s off, and {after_s} s when read back.",
+    ),
+    "clock.ended": (
+        "मीटर {meter} की घड़ी नहीं मिलाई गई: {reason}।",
+        "Clock of meter {meter} not set: {reason}.",
+    ),
     "readings.asked": (
         "{meters} मीटरों का पठन माँगा गया, रजिस्टर {register}।",
         "Reads of {meters} meters asked for, register {register}.",
@@ -347,7 +371,7 @@ _SECTIONS: Mapping[str, tuple[str, ...]] = {
     "ground": ("grounds",),
     "kind": ("proposals", "holds", "alerts"),
     "outcome": ("order states",),
-    "reason": ("reasons", "verdicts"),
+    "reason": ("reasons", "verdicts", "clock reasons"),
     "role": ("roles",),
     "state": ("drive states",),
     "step": ("steps after a cut",),

@@ -165,7 +165,8 @@ RETURNS TABLE (
     meter text, make text, system_title bytea, host text, port integer, cell text, import uuid, sealed bytea,
     token bigint, counter bigint, link text, gateway text, wport integer, learned boolean,
     wants integer, back_days integer, open_day boolean, urgent boolean, firmware text, tries smallint,
-    load_days date[], load_bits text[], daily_days date[], billing_days date[], logs text[], log_ats timestamptz[]
+    load_days date[], load_bits text[], daily_days date[], billing_days date[], logs text[], log_ats timestamptz[],
+    drift_s integer, drift_at timestamptz
 ) LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
     WITH due AS MATERIALIZED (
         SELECT r.meter FROM readings_meter r JOIN headend_meter m ON m.meter = r.meter
@@ -183,7 +184,8 @@ RETURNS TABLE (
     SELECT l.meter, l.make, l.system_title, coalesce(b.host, l.host), l.port, l.cell, l.import, l.sealed,
            l.lease_token, l.next_counter - p_block, l.link, l.gateway, l.wport, coalesce(b.host <> l.host, false),
            w.wants, w.back_days::integer, w.open_day, w.urgent, w.firmware, w.tries,
-           loads.days, loads.bits, daily.days, billing.days, logged.logs, logged.ats
+           loads.days, loads.bits, daily.days, billing.days, logged.logs, logged.ats,
+           w.drift_s, w.drift_at
     FROM leased l JOIN wanted w ON w.meter = l.meter
     LEFT JOIN LATERAL (
         SELECT a.host FROM headend_address a

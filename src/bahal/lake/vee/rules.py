@@ -30,9 +30,12 @@ class Rule(IntFlag):
     FUTURE = 1 << 13
     STALE = 1 << 14
     UNIT_CHANGE = 1 << 15
+    CLOCK_SET = 1 << 16
 
 
-NOTED_AT_INTAKE: Final = Rule.DUPLICATE | Rule.OVERLAP | Rule.SEAM | Rule.FUTURE | Rule.STALE | Rule.UNIT_CHANGE
+NOTED_AT_INTAKE: Final = (
+    Rule.DUPLICATE | Rule.OVERLAP | Rule.SEAM | Rule.FUTURE | Rule.STALE | Rule.UNIT_CHANGE | Rule.CLOCK_SET
+)
 """Seen when the data came in, where time stamps and scalers were still at hand; validation carries them on."""
 
 UNUSABLE: Final = Rule.NEGATIVE | Rule.SPIKE_LOAD | Rule.OVERLAP | Rule.UNIT_CHANGE
@@ -55,6 +58,7 @@ SENTENCES: Final[Mapping[Rule, tuple[str, str]]] = MappingProxyType(
         Rule.SEAM: ("इस दिन मीटर बदला गया", "the meter was exchanged on this day"),
         Rule.FUTURE: ("भविष्य का समय", "stamped in the future"),
         Rule.STALE: ("बहुत पुराना समय", "stamped long ago"),
+        Rule.CLOCK_SET: ("इस दिन मीटर की घड़ी बदली गई", "the meter's clock was moved on this day"),
         Rule.UNIT_CHANGE: ("इकाई या गुणक बदला", "the unit or scaler changed"),
     }
 )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 KEPT: Final = {"block_profile": 2880, "daily_profile": 60, "billing_profile": 12}
 """The profiles that capture by the clock, and how many rows each keeps."""
 
+_RIGHT: Final = (Era(ALWAYS, 0),)
 _LEAST_S: Final = 45
 _MOST_S: Final = 420
 _BY_STAMP: Final = frozenset(("demand_active", "demand_apparent"))
@@ -77,7 +78,7 @@ def captures(meter: SimulatedMeter, name: str) -> list[Captured]:
     depth = KEPT[name]
     found: list[tuple[int, int]] = []
     until = meter.now
-    for era in reversed(meter.eras):
+    for era in reversed(meter.eras or _RIGHT):
         first = era.since + era.offset
         for stamp in _stamps(name, until + era.offset):
             if stamp <= first or len(found) > depth:

@@ -379,13 +379,13 @@ def test_a_meter_that_takes_no_set_is_a_persons(world: World, monkeypatch: pytes
     assert run(world) == [("field_task", "set_refused")]
 
 
-def test_a_meter_that_is_away_waits_and_is_given_up_after_a_day(world: World) -> None:
+def test_a_meter_that_is_away_waits_and_is_given_up_after_two_days(world: World) -> None:
     serial = off(world, 0, 200)
     measured(world, serial, 200)
     order(world, serial, 200)
     world.meters.faults[serial] = [Fault.REFUSED] * 9
     assert run(world, waits_as="connection_lost")[0][0] == "authorised"
-    clocks.at(world, MID_INTERVAL + timedelta(hours=25))
+    clocks.at(world, MID_INTERVAL + timedelta(hours=49))
     world.meters.faults[serial] = []
     assert run(world) == [("expired", "connection_lost")]
     assert sendings(world) == []

@@ -75,6 +75,9 @@ def up(
     reply_delay: Annotated[float, typer.Option(min=0.0, help="Seconds before each meter's reply (with --demo).")] = 0.5,
     monday: Annotated[str, typer.Option(help="The business day of the cut, YYYY-MM-DD (with --demo).")] = "2025-11-24",
     faults: Annotated[str, typer.Option(help=f"{FAULTS_HELP} (with --demo)")] = "none",
+    drifting: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of meters whose clock is off (with --demo).")
+    ] = 0.0,
     people: Annotated[
         bool, typer.Option("--people/--no-people", help="Lay the circle's people where there are none (with --demo).")
     ] = True,
@@ -101,7 +104,7 @@ def up(
         if demo:
             outside = Outside(
                 meters=consumers, seed=seed, reply_delay=reply_delay, faults=faults, dial_in=DIAL_IN,
-                behind_gateways=BEHIND_GATEWAYS,
+                behind_gateways=BEHIND_GATEWAYS, drifting=drifting,
             )  # fmt: skip
         house.open_rooms(outside=outside)
         if demo and people and laid(home) is None:

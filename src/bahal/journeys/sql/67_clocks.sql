@@ -59,6 +59,7 @@ CREATE UNIQUE INDEX interlock_clock_open ON interlock_clock (meter)
     WHERE state IN ('proposed', 'authorised', 'claimed', 'sent', 'unknown');
 CREATE INDEX interlock_clock_due ON interlock_clock (not_until) WHERE state IN ('authorised', 'claimed', 'sent', 'unknown');
 CREATE INDEX interlock_clock_ended ON interlock_clock (id) WHERE ended_at IS NOT NULL AND taken_at IS NULL;
+CREATE INDEX interlock_clock_alone ON interlock_clock (ordered_by, ordered_at) WHERE checked_by IS NULL AND walk = 0;
 CREATE INDEX interlock_clock_meter ON interlock_clock (meter, id);
 
 CREATE TABLE interlock_clock_step (source text, target text, role text, PRIMARY KEY (source, target, role));
@@ -191,7 +192,7 @@ $$;
 
 -- Takes the leases and counters of meters whose clock is to be set and of which nobody wants anything else: no order for a
 -- relay ever waits for a clock that could have waited for it. What was sent is read again before anything else. Ends what
--- is older than a day.
+-- could not be sent for two days, or not be read back for one.
 CREATE FUNCTION interlock_clocks_claim(
     p_worker text, p_limit integer, p_seconds double precision, p_block integer, p_at timestamptz
 ) RETURNS TABLE (
@@ -203,11 +204,15 @@ CREATE FUNCTION interlock_clocks_claim(
 BEGIN
     UPDATE interlock_clock c SET state = 'expired', ended_at = p_at,
            reason = CASE WHEN c.reason = '' THEN 'too_old' ELSE c.reason END
-    WHERE (c.state = 'authorised' OR (c.state = 'claimed' AND c.lease_until < clock_timestamp()))
-      AND c.ordered_at < p_at - interval '1 day';
-    UPDATE interlock_clock c SET state = 'unknown' WHERE c.state = 'sent' AND c.lease_until < clock_timestamp();
+    WHERE c.state IN ('authorised', 'claimed', 'sent', 'unknown')  -- as the index of open orders has it
+      AND (c.state = 'authorised' OR (c.state = 'claimed' AND c.lease_until < clock_timestamp()))
+      AND c.ordered_at < p_at - interval '2 days';
+    UPDATE interlock_clock c SET state = 'unknown'
+    WHERE c.state IN ('authorised', 'claimed', 'sent', 'unknown') AND c.state = 'sent'
+      AND c.lease_until < clock_timestamp();
     UPDATE interlock_clock c SET state = 'field_task', ended_at = p_at, reason = 'not_read_back'
-    WHERE c.state = 'unknown' AND c.lease_until < clock_timestamp() AND c.sent_at < p_at - interval '1 day';
+    WHERE c.state IN ('authorised', 'claimed', 'sent', 'unknown') AND c.state = 'unknown'
+      AND c.lease_until < clock_timestamp() AND c.sent_at < p_at - interval '1 day';
     RETURN QUERY
     WITH ready AS MATERIALIZED (
         SELECT c.id, c.meter FROM interlock_clock c JOIN interlock_meter m ON m.meter = c.meter

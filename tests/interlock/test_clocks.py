@@ -225,11 +225,25 @@ def test_the_stop_of_everything_stops_clocks_too(world: World) -> None:
     assert send(interlock, number) == ("wait", "stopped", None)
 
 
-def send(interlock: facts.Connection, number: int, *, drift: float = 200.0, **changed: int) -> tuple[object, ...]:
-    """The verdict of the database."""
+def test_an_interlock_whose_own_clock_is_off_sets_none(world: World) -> None:
+    serial = off(world, 0, 200)
+    measured(world, serial, 200)
+    order(world, serial, 200)
+    interlock = world.another("interlock")
+    ((number,),) = interlock.execute("SELECT clock FROM interlock_clocks_claim('w', 9, 5, 8, %s)", (MID_INTERVAL,))
+    assert send(interlock, number, wall_off=3) == ("wait", "own_clock_off", None)
+    assert send(interlock, number, wall_off=-3) == ("wait", "own_clock_off", None)
+    assert send(interlock, number, wall_off=1)[0] == "send"
+
+
+def send(
+    interlock: facts.Connection, number: int, *, drift: float = 200.0, wall_off: int = 0, **changed: int
+) -> tuple[object, ...]:
+    """The verdict of the database; the interlock's wall clock is off by some seconds."""
     row = interlock.execute(
-        "SELECT verdict, reason, step_s FROM interlock_clock_send('w', %s, %s, 0.1, %s, clock_timestamp(), %s)",
-        (number, drift, MID_INTERVAL, json.dumps(LIMITS | changed)),
+        "SELECT verdict, reason, step_s FROM interlock_clock_send('w', %s, %s, 0.1, %s,"
+        " clock_timestamp() + make_interval(secs => %s), %s)",
+        (number, drift, MID_INTERVAL, wall_off, json.dumps(LIMITS | changed)),
     ).fetchone()
     assert row is not None
     return tuple(row)
@@ -421,11 +435,24 @@ def test_a_hostile_application_sets_no_clock(world: World) -> None:
     for changed in ("ordered_by = 'se'", "checked_by = 'se'", "ordered_at = now()"):
         with pytest.raises(psycopg.DatabaseError, match="authority"):
             world.app.execute("UPDATE interlock_clock SET " + changed)  # type: ignore[arg-type]  # noqa: S608
+    # Nor does it help to call an order the further step of another.
+    forged = world.serials[2]
+    off(world, 2, 150)
+    measured(world, forged, 150)
+    world.app.execute(
+        "INSERT INTO interlock_clock (meter, proposed_by, proposed_at, seen_s, seen_at, walk, follows)"
+        " VALUES (%s, 'ee', %s, 150, %s, 1, %s)",
+        (forged, MID_INTERVAL, MID_INTERVAL, number),
+    )
+    world.app.execute(
+        "UPDATE interlock_clock SET state = 'authorised', ordered_by = 'ee', ordered_at = %s WHERE meter = %s",
+        (MID_INTERVAL, forged),
+    )
     # What it can do is ask, for a meter whose clock is right: then nothing is sent.
     right = world.serials[1]
     order(world, right, 9_000)
-    assert run(world)[1] == ("refused", "drift_small")
-    assert offset(world, right) == 0
+    assert run(world) == [("verified", ""), ("refused", "no_step_before"), ("refused", "drift_small")]
+    assert (offset(world, right), offset(world, forged)) == (0, 150)
     assert [meter for meter, _ in sendings(world)] == [serial]
 
 

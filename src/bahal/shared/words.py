@@ -325,6 +325,7 @@ WORDS: Mapping[str, Section] = {
         "not_read_back": ("भेजने के बाद पढ़ी नहीं जा सकी", "could not be read back after sending"),
         "officer_without_right": ("अधिकारी को अधिकार नहीं", "the officer has no such right"),
         "second_officer_missing": ("दूसरे अधिकारी की सहमति नहीं", "a second officer has not agreed"),
+        "no_step_before": ("पिछला चरण नहीं मिला", "it follows from no step before"),
         "no_clock_limits": ("हस्ताक्षरित सीमा नहीं", "no signed limits"),
         "step_too_long": ("एक अंतराल में नहीं समाता", "does not fit into an interval"),
         "cap_clock_meter": ("मीटर की दिन की सीमा पूरी", "daily cap of the meter reached"),

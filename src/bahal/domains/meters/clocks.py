@@ -36,7 +36,7 @@ class ClockLimits(NamedTuple):
 
 
 class Drift(NamedTuple):
-    """How far a meter's clock is ahead of ours, in seconds, and its open order if there is one."""
+    """How far a meter's clock is ahead of ours, in seconds, and its open order if there is one: until when it waits."""
 
     meter: str
     office: int
@@ -46,6 +46,7 @@ class Drift(NamedTuple):
     state: str | None
     reason: str | None
     ordered_by: str | None
+    not_until: datetime | None
 
 
 class Proposal(NamedTuple):
@@ -88,7 +89,8 @@ def clock_limits() -> ClockLimits:
 def drifting(*, at: datetime, limits: ClockLimits, office: int | None = None, most: int = 1000) -> list[Drift]:
     """Clocks measured lately that are off by as much as is worth an order, or more; the farthest first."""
     rows = many(
-        "SELECT b.meter, b.office, b.drift_s, b.drift_at, c.id, c.state, c.reason, c.ordered_by"
+        "SELECT b.meter, b.office, b.drift_s, b.drift_at, c.id, c.state, c.reason, c.ordered_by,"
+        " nullif(c.not_until, '-infinity')"
         " FROM readings_meter r JOIN interlock_clock_belief b ON b.meter = r.meter"
         " LEFT JOIN interlock_clock c ON c.meter = b.meter"
         "  AND c.state IN ('proposed', 'authorised', 'claimed', 'sent', 'unknown')"
@@ -103,7 +105,8 @@ def drifting(*, at: datetime, limits: ClockLimits, office: int | None = None, mo
 def drift_of(*, meter: str) -> Drift | None:
     """What is believed of one clock, or None where nobody compared it."""
     row = one(
-        "SELECT b.meter, b.office, b.drift_s, b.drift_at, c.id, c.state, c.reason, c.ordered_by"
+        "SELECT b.meter, b.office, b.drift_s, b.drift_at, c.id, c.state, c.reason, c.ordered_by,"
+        " nullif(c.not_until, '-infinity')"
         " FROM interlock_clock_belief b LEFT JOIN interlock_clock c ON c.meter = b.meter"
         "  AND c.state IN ('proposed', 'authorised', 'claimed', 'sent', 'unknown') WHERE b.meter = %s",
         meter,

@@ -164,7 +164,8 @@ def _drift_line(drift: Drift) -> str:
     if drift.state == "proposed" and drift.ordered_by:
         state += f", {drift.ordered_by} · दूसरे अधिकारी की प्रतीक्षा" if hindi else f", {drift.ordered_by} · second awaited"
     elif drift.reason:
-        state += f" ({_reason(drift.reason)})"
+        until = "" if drift.not_until is None else f", {instant(drift.not_until)}"
+        state += f" ({_reason(drift.reason)}{until})"
     way = ("आगे" if hindi else "ahead") if drift.drift_s > 0 else ("पीछे" if hindi else "behind")
     return f"{drift.meter}  {abs(drift.drift_s)} {'सेकंड' if hindi else 's'} {way}  {instant(drift.measured_at)}{state}"
 

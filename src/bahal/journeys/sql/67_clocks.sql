@@ -38,7 +38,7 @@ CREATE TABLE interlock_clock (
     seen_s integer NOT NULL,                  -- the drift that the head-end had measured
     seen_at timestamptz NOT NULL,
     walk smallint NOT NULL DEFAULT 0 CHECK (walk BETWEEN 0 AND 200),
-    follows bigint REFERENCES interlock_clock,
+    follows bigint UNIQUE REFERENCES interlock_clock,
     not_until timestamptz NOT NULL DEFAULT '-infinity',
     claimed_by text,
     lease_until timestamptz NOT NULL DEFAULT '-infinity',
@@ -297,7 +297,12 @@ BEGIN
              OR (o.checked_by IS NOT NULL AND NOT EXISTS (
                  SELECT FROM staff_officer s WHERE s.login = o.checked_by
                  AND s.role IN ('executive_engineer', 'superintending_engineer'))) THEN 'officer_without_right'
-        WHEN o.checked_by IS NULL AND alone > (p_limits->>'few')::integer THEN 'second_officer_missing'
+        WHEN o.checked_by IS NULL AND o.walk = 0 AND alone > (p_limits->>'few')::integer THEN 'second_officer_missing'
+        -- A further step stands on the one before it, and on the same officers.
+        WHEN o.walk > 0 AND NOT EXISTS (
+            SELECT FROM interlock_clock f WHERE f.id = o.follows AND f.meter = o.meter AND f.state = 'verified'
+              AND f.walk = o.walk - 1 AND f.ordered_by = o.ordered_by AND f.checked_by IS NOT DISTINCT FROM o.checked_by
+              AND f.ended_at > p_at - interval '2 days') THEN 'no_step_before'
         WHEN abs(p_drift) < least_s THEN 'drift_small'
         WHEN believed.drift_at IS NULL
              OR believed.drift_at < p_at - make_interval(secs => (p_limits->>'fresh_s')::double precision)

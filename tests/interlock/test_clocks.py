@@ -34,7 +34,7 @@ def world(make_world: Callable[..., World]) -> World:
 # --- it is done ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", ["arpa", "kharun", "shivnath"])
+@pytest.mark.parametrize("make", ["arpa", "hasdeo", "kharun", "mand", "shivnath"])
 @pytest.mark.parametrize("drift", [200, -200])
 def test_a_clock_is_set_and_read_back(make_world: Callable[..., World], make: str, drift: int) -> None:
     world = make_world(count=1, make=make, profile=profile())
@@ -312,7 +312,16 @@ def test_an_interlock_without_signed_limits_sets_no_clock(make_world: Callable[.
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"least_s": 20}, {"most_s": 0}, {"back_s": 10}, {"farthest_s": 0}, {"few": -1}, {"hour": True}, {"more": 1}],
+    [
+        {"least_s": 20},
+        {"most_s": 0},
+        {"most_s": 901},
+        {"back_s": 10},
+        {"farthest_s": 0},
+        {"few": -1},
+        {"hour": True},
+        {"more": 1},
+    ],
 )
 def test_limits_that_make_no_sense_do_not_start(world: World, wrong: dict[str, int]) -> None:
     stated = facts.PROFILE | profile(**wrong)
@@ -338,6 +347,7 @@ def faulty(world: World, serial: str, *found: Fault) -> None:
     world.meters.faults[serial] = list(found)
 
 
+@pytest.mark.parametrize("make", ["arpa", "hasdeo"])
 @pytest.mark.parametrize(
     ("fault", "end", "sent", "set_times"),
     [
@@ -347,8 +357,11 @@ def faulty(world: World, serial: str, *found: Fault) -> None:
     ],
 )
 def test_a_lost_reply_is_read_again(
-    world: World, fault: Fault, end: tuple[str, str], sent: int, set_times: int
+    make_world: Callable[..., World], make: str, fault: Fault, end: tuple[str, str], sent: int, set_times: int
 ) -> None:
+    world = make_world(count=1, make=make, profile=profile())  # one make's SET is absolute, the other's shift is not
+    clocks.enrol(world)
+    clocks.at(world, MID_INTERVAL)
     serial = off(world, 0, 200)
     measured(world, serial, 200)
     order(world, serial, 200)

@@ -13,6 +13,10 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from bahal.dlms.errors import MalformedApdu, ValueOutOfRange
 
 LENGTH = 12
+SHIFT_TIME = 6
+"""The method of class 8 that moves a clock by some seconds."""
+LONGEST_SHIFT_S = 900
+"""By how much at most, either way (Blue Book, class 8)."""
 DEVIATION_UNSPECIFIED = -0x8000
 
 STATUS_INVALID = 0x01

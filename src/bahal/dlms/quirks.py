@@ -29,6 +29,7 @@ class Quirks:
     * ``release_answer``: what such a meter makes of an RLRQ: an ``rlre``, an ``exception`` or something ``malformed``.
     * ``shared_keys``: one encryption key, and so one invocation counter, for reading and setting clients.
     * ``invoke_echoed``: False where such a meter answers under another invoke-id than asked; it is refused by name.
+    * ``clock_shifts``: the clock is moved by ``shift_time`` (class 8 method 6); such a meter refuses a SET of its time.
     * ``block_window``: propose general block transfer and take so many blocks in a row (1 to 63); 0: do not propose it.
     """
 
@@ -45,6 +46,7 @@ class Quirks:
     shared_keys: bool = False
     invoke_echoed: bool = True
     block_window: int = 0
+    clock_shifts: bool = False
 
 
 STANDARD = Quirks()

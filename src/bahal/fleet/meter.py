@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bahal.dlms import apdu, axdr, clock, india
 from bahal.dlms.axdr import BitString
+from bahal.dlms.clock import LONGEST_SHIFT_S, SHIFT_TIME
 from bahal.dlms.errors import CounterExhausted, DlmsError
 from bahal.dlms.objects.disconnect import METHOD_MOVES, ControlState
 from bahal.dlms.objects.model import PUSH_SAP, READING_SAP, SETTING_SAP
@@ -201,21 +202,27 @@ class SimulatedMeter:
         if (name, attribute) == ("limit", 4) and isinstance(value, int):
             self._set("limit", value, _EVENT_LIMIT_SET)
         elif (name, attribute) == ("clock", 2) and isinstance(value, bytes):
+            if self.quirks.clock_shifts:
+                return apdu.READ_WRITE_DENIED
             try:
                 moment = int(clock.decode(value, zone=india.IST).timestamp())
             except DlmsError:
                 return apdu.TYPE_UNMATCHED
-            try:
-                self._circle.set_clock(self.row, moment - self.now, origin)
-            except OSError:
-                # Without the truth on file no clock moves either.
-                self._circle.stats.errors["clock_log"] += 1
-                return apdu.HARDWARE_FAULT
-            self._columns.add_event(self.row, self.now, _EVENT_CLOCK_SET)
+            return self._move_clock(moment - self.now, origin)
         elif name == "status_filter" and isinstance(value, BitString) and len(value) == india.STATUS_BITS:
             self._set("status_filter", value.packed, _EVENT_FILTER_SET)
         else:
             return apdu.TYPE_UNMATCHED
+        return apdu.SUCCESS
+
+    def _move_clock(self, offset: int, origin: Origin) -> int:
+        try:
+            self._circle.set_clock(self.row, offset, origin)
+        except OSError:
+            # Without the truth on file no clock moves either.
+            self._circle.stats.errors["clock_log"] += 1
+            return apdu.HARDWARE_FAULT
+        self._columns.add_event(self.row, self.now, _EVENT_CLOCK_SET)
         return apdu.SUCCESS
 
     def _set(self, name: str, value: int | bytes, event: int) -> None:
@@ -223,7 +230,7 @@ class SimulatedMeter:
         self._columns.add_event(self.row, self.now, event)
 
     def act(self, name: str, method: int, parameter: axdr.Value, origin: Origin) -> int:
-        """Relay and key transfer; the log of movements is written before the relay moves."""
+        """Relay, shift of the clock and key transfer; the logs are written before relay or clock moves."""
         if name == "relay":
             try:
                 self._circle.move(self.row, METHOD_MOVES[method], origin)
@@ -232,6 +239,10 @@ class SimulatedMeter:
                 self._circle.stats.errors["movement_log"] += 1
                 return apdu.HARDWARE_FAULT
             return apdu.SUCCESS
+        if (name, method) == ("clock", SHIFT_TIME):
+            if isinstance(parameter, bool) or not isinstance(parameter, int) or abs(parameter) > LONGEST_SHIFT_S:
+                return apdu.TYPE_UNMATCHED
+            return self._move_clock(self.clock_offset + parameter, origin)
         if name.startswith("security_") and method == KEY_TRANSFER:
             return self._transfer(name, parameter)
         return apdu.OBJECT_UNAVAILABLE

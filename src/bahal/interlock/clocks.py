@@ -1,10 +1,11 @@
 """Setting clocks: one order moves one meter's clock by one step, after it was read here, and is read back.
 
-    AARQ, HLS | clock | moment of sending | SET clock | clock again | RLRQ
+    AARQ, HLS | clock | moment of sending | SET clock, or shift_time | clock again | RLRQ
 
 The time that is written is this room's own, never one from a row: an order only says which meter. How far the meter's
 clock is off is measured on the spot, each reading bounded by its round trip; the owner's SQL function derives the right
-to move it, and by how much, at the moment of sending. A SET is absolute: sent twice it does no more than once.
+to move it, and by how much, at the moment of sending. A SET is absolute: sent twice it does no more than once. A shift,
+for makes that only take that, is not: after a lost reply both are read before anything is sent again.
 
 It gives way to every order for a relay, and what was sent and not read back is read before anything else.
 """
@@ -23,7 +24,7 @@ import structlog
 
 from bahal.dlms import axdr, clock, india, security
 from bahal.dlms.association.client import ClientAssociation
-from bahal.dlms.association.events import Event, Got, Opened, SetDone
+from bahal.dlms.association.events import ActionDone, Event, Got, Opened, SetDone
 from bahal.dlms.errors import DlmsError
 from bahal.dlms.quirks import quirks_of
 from bahal.headend.batches import Batcher
@@ -180,7 +181,7 @@ class ClockSession(Session):
                 self._step = Step.SENDING
                 self.hold()
                 self._clocks.ready_to_send(self)
-        elif self._step is Step.SETTING and isinstance(event, SetDone):
+        elif self._step is Step.SETTING and isinstance(event, SetDone | ActionDone):
             crash_point("clock.set_answered")
             if event.result:
                 self._conclude(FIELD_TASK, "set_refused")
@@ -256,12 +257,8 @@ class ClockSession(Session):
     def _set(self, step_s: int) -> None:
         crash_point("clock.send_committed")
         self._step_s = step_s
-        # Where its clock should stand when the frame is there, to the whole second that every meter takes.
-        away = self._before.drift_s + step_s + self._before.trip_s / 2
-        target = self._clocks.now().astimezone(india.IST) + timedelta(seconds=away + _HALF_SECOND)
-        data = axdr.octets(clock.encode(target.replace(microsecond=0)))
         try:
-            request = self.association.set(_CLOCK_CLASS, india.CLOCK_LN, _TIME, data)
+            request = self._moving(step_s)
         except DlmsError as error:
             self._conclude(UNSENT, error.name, wait_s=60.0)
             return
@@ -269,6 +266,19 @@ class ClockSession(Session):
         self.say(request)
         # The loop writes at the end of its round; the point stands after that.
         self.loop.call_soon(_set_written)
+
+    def _moving(self, step_s: int) -> bytes:
+        """The request that moves the clock by so many seconds.
+
+        :raises DlmsError: it cannot be made.
+        """
+        if quirks_of(self.order.make).clock_shifts:
+            return self.association.action(_CLOCK_CLASS, india.CLOCK_LN, clock.SHIFT_TIME, axdr.int16(step_s))
+        # Where its clock should stand when the frame is there, to the whole second that every meter takes.
+        away = self._before.drift_s + step_s + self._before.trip_s / 2
+        target = self._clocks.now().astimezone(india.IST) + timedelta(seconds=away + _HALF_SECOND)
+        data = axdr.octets(clock.encode(target.replace(microsecond=0)))
+        return self.association.set(_CLOCK_CLASS, india.CLOCK_LN, _TIME, data)
 
     def unanswered(self) -> None:
         """The database failed the call, and nobody knows whether it marked the order. Nothing was written."""

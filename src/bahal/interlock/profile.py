@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+from bahal.dlms.clock import LONGEST_SHIFT_S
 from bahal.interlock.config import InterlockMisconfigured, Officer, read_file
 from bahal.interlock.warrant import SIGNING_ROLES
 from bahal.shared.warrant import profile_verified
@@ -139,6 +140,8 @@ def _clock_limits(stated: Any) -> ClockLimits | None:
     # A clock must be known better than what is corrected, or every reading would find something to correct.
     if limits.least_s <= 2 * (limits.round_trip_s + 2):
         raise InterlockMisconfigured(file="profile.json", why="clock's least_s must be over twice round_trip_s and 4 s")
+    if max(limits.most_s, limits.back_s) > LONGEST_SHIFT_S:
+        raise InterlockMisconfigured(file="profile.json", why=f"clock's most_s and back_s end at {LONGEST_SHIFT_S}")
     if min(limits.most_s, limits.back_s, limits.farthest_s) < limits.least_s:
         raise InterlockMisconfigured(file="profile.json", why="clock's most_s, back_s or farthest_s is under least_s")
     return limits

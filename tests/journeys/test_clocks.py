@@ -28,6 +28,7 @@ from bahal.domains.meters.errors import (
 from bahal.entry import instance
 from bahal.foundation.rows import many, value
 from bahal.journeys.follow_clocks import follow_clocks
+from bahal.journeys.hear_logs import hear_logs
 from bahal.journeys.order_clocks import Ordered, order_clocks
 from bahal.journeys.propose_clocks import propose_clocks
 from bahal.shared.clock import RehearsalClock
@@ -178,6 +179,24 @@ def test_a_clock_is_ordered_set_and_told(world: World) -> None:
     assert drift is not None
     assert abs(drift.drift_s) <= 2  # before the head-end measures again
     assert sweep(world) == 0
+
+
+def test_a_clock_that_somebody_else_set_is_an_alert(world: World) -> None:
+    ours, theirs = off(world, 0, 200), world.serials[1]
+    measured(world, ours, 200)
+    order(world, ours)
+    live(world)
+    for serial in (ours, theirs):
+        moment = MID_INTERVAL if serial == theirs else value("SELECT business_at FROM interlock_clock_sending")
+        for at in (moment, *([moment + timedelta(hours=3)] if serial == theirs else [])):
+            world.owner.execute(
+                "INSERT INTO readings_event (meter, log, at, event, batch, data)"
+                " VALUES (%s, 'events_transaction', %s, 151, 1, '{}')",
+                (serial, at),
+            )
+    now = RehearsalClock(world.clock)
+    hear_logs(at=now.wall(), business_at=now.now() + timedelta(hours=4))
+    assert many("SELECT meter, kind, role FROM protection_alert") == [(theirs, "clock_set", "vigilance")]
 
 
 def test_a_failed_clock_is_a_field_task_once(world: World) -> None:

@@ -22,6 +22,7 @@ from bahal.dlms.quirks import Quirks
 from bahal.dlms.security import COUNTER_LIMIT
 from bahal.fleet import consumption, registers
 from bahal.fleet.store import IDENTITY, Era
+from bahal.shared.meter_events import CLOCK_SET_EVENT
 
 if TYPE_CHECKING:
     from bahal.fleet.circle import Circle
@@ -46,7 +47,6 @@ _TRANSFERS: Final = {
     ("security_setting", KeyId.AUTHENTICATION): _US_AK,
     ("security_push", KeyId.GLOBAL_UNICAST_ENCRYPTION): _PUSH_EK,
 }
-_EVENT_CLOCK_SET: Final = 151
 _EVENT_LIMIT_SET: Final = 158
 _EVENT_KEY_CHANGED: Final = 164
 _EVENT_FILTER_SET: Final = 165
@@ -222,7 +222,7 @@ class SimulatedMeter:
             # Without the truth on file no clock moves either.
             self._circle.stats.errors["clock_log"] += 1
             return apdu.HARDWARE_FAULT
-        self._columns.add_event(self.row, self.now, _EVENT_CLOCK_SET)
+        self._columns.add_event(self.row, self.now, CLOCK_SET_EVENT)
         return apdu.SUCCESS
 
     def _set(self, name: str, value: int | bytes, event: int) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 STATUS_BITS = 128
 """Bits of an event status word, 0.0.94.91.18, bit 0 leftmost."""
+CLOCK_SET_EVENT = 151
 
 
 class StatusBit(NamedTuple):

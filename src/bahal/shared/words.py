@@ -216,6 +216,7 @@ WORDS: Mapping[str, Section] = {
         "cover_open": ("मीटर का ढक्कन खुला", "meter cover open"),
         "single_wire": ("एक तार पर उपयोग", "used on a single wire"),
         "module_out": ("संचार मॉड्यूल निकाला गया", "communication module taken out"),
+        "clock_set": ("घड़ी हमारे आदेश बिना बदली गई", "clock set without an order of ours"),
         "earth_loading": ("अर्थ पर भार", "load on the earth wire"),
         "current_reverse_r": ("R फ़ेज़ धारा उलटी", "current of phase R reversed"),
         "current_reverse_y": ("Y फ़ेज़ धारा उलटी", "current of phase Y reversed"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -290,6 +291,43 @@ def test_an_order_for_the_relay_goes_first(world: World) -> None:
         interlock.execute("SELECT clock FROM interlock_clocks_claim('w', 9, 5, 8, %s)", (MID_INTERVAL,)).fetchall()
         == []
     )
+
+
+@pytest.mark.parametrize("frames", [3, 4, 5])
+def test_an_order_for_the_relay_that_comes_meanwhile_does_not_wait(
+    make_world: Callable[..., World], frames: int
+) -> None:
+    """While the clock is read, set, or read back: the restore is confirmed as fast as its own session takes."""
+    world = make_world(count=1, profile=profile() | {"canary": 0}, delay=0.3)
+    clocks.enrol(world)
+    serial = off(world, 0, 200)
+    connection = facts.FIRST
+    timing: dict[str, float] = {}
+
+    async def scenario() -> None:
+        async with world.interlock(reply_s=5.0, session_s=60.0, lease_s=61.0, poll_s=0.3) as interlock:
+            facts.propose(world.app, world.keys, count=1)
+            await until(lambda: world.counts() == {"confirmed": 1}, seconds=20)
+            await until(lambda: not interlock.links.open)
+            clocks.at(world, MID_INTERVAL)
+            measured(world, serial, 200)
+            order(world, serial, 200)
+            before = world.meters.circle.stats.frames
+            await until(lambda: world.meters.circle.stats.frames - before >= frames, seconds=20)
+            began = time.monotonic()
+            with world.app.transaction():
+                facts.pay(world.app, connection)
+            await until(lambda: world.counts("restore") == {"confirmed": 1}, seconds=20)
+            timing["restore"] = time.monotonic() - began
+            clocks.at(world, MID_INTERVAL + timedelta(minutes=2))
+            await until(lambda: clocks.settled(world), seconds=20)
+
+    uvloop.run(scenario())
+    assert timing["restore"] < 8 * 0.3 + 1.5
+    assert world.one("SELECT tries FROM interlock_clock") == 2  # it was given up, and begun again afterwards
+    assert ends(world)[0][0] == "verified"
+    assert abs(offset(world, serial)) <= 2
+    assert world.meters.movements(serial) == ["off", "on"]
 
 
 def test_an_interlock_without_signed_limits_sets_no_clock(make_world: Callable[..., World]) -> None:

@@ -7,14 +7,15 @@ clock is off is measured on the spot, each reading bounded by its round trip; th
 to move it, and by how much, at the moment of sending. A SET is absolute: sent twice it does no more than once. A shift,
 for makes that only take that, is not: after a lost reply both are read before anything is sent again.
 
-It gives way to every order for a relay, and what was sent and not read back is read before anything else.
+It gives way to every order for a relay, before it begins and under way: the order does not wait for it. What was sent
+and not read back is read before anything else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from enum import IntEnum
 from functools import partial
@@ -43,8 +44,6 @@ from bahal.shared.sealing import SealBroken
 
 VERIFIED: Final = "verified"
 AT_ONCE: Final = 32
-TOTAL_S: Final = 12.0
-"""A session ends within this, so that an order for the relay that comes meanwhile does not wait long."""
 EVERY_S: Final = 1.0
 _CLOCK_CLASS: Final = 8
 _TIME: Final = 2
@@ -57,6 +56,11 @@ _CLAIM: Final = """
            meter_counter, link, gateway, wport FROM interlock_clocks_claim(%s, %s, %s, %s, %s)
 """
 _SEND: Final = "SELECT verdict, reason, step_s, wait_s FROM interlock_clock_send(%s, %s, %s, %s, %s, %s, %s::jsonb)"
+_WANTED: Final = """
+    SELECT DISTINCT o.meter FROM supply_order o
+    WHERE o.meter = ANY (%s) AND o.state IN ('authorised', 'claimed', 'sent', 'unknown')
+"""
+GAVE_WAY: Final = "gave_way"
 _DONE: Final = (
     "SELECT interlock_clocks_done(%s, %s, %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::double precision[],"
     " %s::double precision[], %s::bigint[], %s::double precision[])"
@@ -295,6 +299,12 @@ class ClockSession(Session):
         else:
             self._conclude(*self._given_up(name))
 
+    def give_way(self) -> None:
+        """The meter is wanted for its relay: end now, whatever was asked. What was sent is read again later."""
+        if self._step is not Step.SENDING:  # then the database has the word, and it is a matter of milliseconds
+            self._conclude(BACK, GAVE_WAY, wait_s=60.0)
+            self.break_off(GAVE_WAY)
+
     def withdrawn(self) -> None:
         """The link broke before it was asked whether to send: nothing was sent."""
         self._conclude(*self._given_up(self._broken or "connection_lost"))
@@ -307,6 +317,7 @@ class ClockSession(Session):
 
     def closed(self) -> None:
         """Room for the next."""
+        self._clocks.open.discard(self)
         self._clocks.pacing.ended(self.order.place)
 
     def _conclude(self, state: str | None, reason: str, after: Measured | None = None, wait_s: float = 0.0) -> None:
@@ -325,7 +336,10 @@ def _set_written() -> None:
 
 
 class Clocks:
-    """All clock orders of one interlock; without signed limits it claims none."""
+    """All clock orders of one interlock.
+
+    :param freed: called when meters were given back that are wanted for their relays.
+    """
 
     def __init__(
         self,
@@ -338,6 +352,7 @@ class Clocks:
         links: Links,
         keys: KeyRing[RelayKeys],
         ringer: Ringer,
+        freed: Callable[[], object],
     ) -> None:
         self._config = config
         self._worker = worker
@@ -350,6 +365,9 @@ class Clocks:
         self._ringer = ringer
         self._log = structlog.get_logger().bind(part="clocks")
         self._closing = False
+        self._freed = freed
+        self._rung = asyncio.Event()
+        self.open: set[ClockSession] = set()
         self._sending: set[asyncio.Task[None]] = set()
         self.now = clock.now
         self.pacing = Pacing(total=AT_ONCE, per_cell=config.per_cell, waiting=AT_ONCE)
@@ -365,6 +383,27 @@ class Clocks:
             except FAILURES as error:
                 self._failed("claim_clocks", error)
             await asyncio.sleep(min(EVERY_S, self._config.poll_s * 2))
+
+    def ring(self) -> None:
+        """The business made an order for a relay."""
+        self._rung.set()
+
+    async def give_way(self) -> None:
+        """Give up, until cancelled, what is under way with meters that are wanted for their relays."""
+        while True:
+            await self._rung.wait()
+            self._rung.clear()
+            meters = [session.meter for session in self.open]
+            if not meters:
+                continue
+            try:
+                wanted = {meter for (meter,) in await self._database.rows(_WANTED, (meters,))}
+            except FAILURES as error:
+                self._failed("give_way", error)
+                continue
+            for session in list(self.open):
+                if session.meter in wanted:
+                    session.give_way()
 
     async def drain(self) -> None:
         """Take on nothing more; return when all that is in hand has ended and is written."""
@@ -408,7 +447,8 @@ class Clocks:
             title=config.system_title,
             block=config.counter_block,
         )
-        session.begin_by(self._way(order), total_s=min(TOTAL_S, config.session_s))
+        self.open.add(session)
+        session.begin_by(self._way(order), total_s=config.session_s)
         return True
 
     def _way(self, order: ClockOrder) -> Way:
@@ -458,6 +498,8 @@ class Clocks:
             return
         crash_point("clock.result_written")
         self._ringer.ring()
+        if any(each.reason == GAVE_WAY for each in batch):
+            self._freed()
 
     def _failed(self, what: str, error: BaseException) -> None:
         self._database.metrics.failures.labels(what).inc()

@@ -105,6 +105,7 @@ class Interlock:
                 links=self.links,
                 keys=keys,
                 ringer=self._ringer,
+                freed=self.desk.ring,
             )
         self.drives = Drives(
             database=self.database,
@@ -135,6 +136,7 @@ class Interlock:
         room.part("seen", self.looks.seen.run())
         if self.clocks is not None:
             room.part("clocks", self.clocks.run())
+            room.part("clocks_give_way", self.clocks.give_way())
             room.part("clocks_done", self.clocks.done.run())
 
     async def drain(self) -> None:
@@ -146,6 +148,8 @@ class Interlock:
     def _ring(self, payload: str) -> None:
         self._asked.set()
         self.desk.ring(payload)
+        if self.clocks is not None:
+            self.clocks.ring()
 
     def _results_seen(self) -> None:
         if self.drives.canary_open:

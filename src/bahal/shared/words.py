@@ -335,6 +335,7 @@ WORDS: Mapping[str, Section] = {
         "not_mid_interval": ("अंतराल के बीच की प्रतीक्षा", "waits for the middle of an interval"),
         "near_midnight": ("आधी रात के पास", "near midnight"),
         "near_month_end": ("माह के अंत के पास", "near the end of the month"),
+        "gave_way": ("रिले के आदेश को रास्ता दिया", "gave way to an order for the relay"),
         "round_trip_too_long": ("उत्तर में बहुत देर", "the round trip is too long"),
         "stopped": ("सब रोक दिया गया है", "everything is stopped"),
         "own_clock_off": ("हमारी अपनी घड़ी गलत", "our own clock is off"),

@@ -5,6 +5,7 @@ address: each reads its bucket, and commits what came out by itself, once per ru
 """
 
 import os
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
@@ -23,14 +24,25 @@ class ClusterSilent(Refusal):
     en = "The cluster at {address} does not answer: {why}"
 
 
-def run_day(lake: Lake, *, day: date, run: int, parameters: Parameters, address: str | None = None) -> Ran:
+def run_day(
+    lake: Lake,
+    *,
+    day: date,
+    run: int,
+    parameters: Parameters,
+    buckets: Collection[int] | None = None,
+    told: Mapping[str, int] | None = None,
+    address: str | None = None,
+) -> Ran:
     """Validate a day on the cluster at `address`, else at `BAHAL_RAY`, else here.
 
+    :param buckets: only these; None for all.
+    :param told: what else the business knows of meters on this day, `Rule` bits by serial.
     :raises ClusterSilent: there is no such cluster, or Bahal was installed without its extra `cluster`.
     """
     where = address or os.environ.get("BAHAL_RAY")
     if not where:
-        return validate_day(lake, day=day, run=run, parameters=parameters)
+        return validate_day(lake, day=day, run=run, parameters=parameters, buckets=buckets, told=told)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     try:
         import ray
@@ -43,7 +55,7 @@ def run_day(lake: Lake, *, day: date, run: int, parameters: Parameters, address:
     there: Any = ray.remote(validate_bucket)  # type: ignore[arg-type]  # typed for functions without arguments
     drawing = ray.put(drawing_transformers(lake, day=day))
     parts = [
-        there.remote(lake.uri, day=day, bucket=bucket, run=run, parameters=parameters, drawing=drawing)
-        for bucket in range(lake.buckets)
+        there.remote(lake.uri, day=day, bucket=bucket, run=run, parameters=parameters, drawing=drawing, told=told)
+        for bucket in (range(lake.buckets) if buckets is None else buckets)
     ]
     return total(ray.get(parts))

@@ -35,7 +35,8 @@ KNOWN: Final = pa.schema(
 def know(lake: Lake, *, day: date, known: pa.Table, slots: int, batch: int) -> int:
     """Write the facts of a day, once per `batch`; how many meters.
 
-    :param known: a row for each meter, as `KNOWN`; every one of them with so many intervals a day.
+    :param known: a row for each meter, as `KNOWN`.
+    :param slots: how many intervals a day a meter has of which nothing came that day.
     :raises pa.ArrowInvalid: columns of other types.
     """
     known = known.select(KNOWN.names).cast(KNOWN)
@@ -55,7 +56,7 @@ def know(lake: Lake, *, day: date, known: pa.Table, slots: int, batch: int) -> i
                 mine["load_w"],
                 mine["exports"],
                 pa.array(_highest(lake, meters, day - _A_DAY, bucket)),
-                lists(_usual(lake, meters, day - _A_WEEK, bucket, slots)),
+                _usual_of_each(lake, meters, day, bucket, slots),
             ],
             schema=FACTS,
         )
@@ -79,18 +80,38 @@ def _highest(lake: Lake, meters: pa.Array, yesterday: date, bucket: int) -> Ints
     return np.maximum(sunk, measured).astype(np.int32)
 
 
+def _usual_of_each(lake: Lake, meters: pa.Array, day: date, bucket: int, otherwise: int) -> pa.Array:
+    """Each meter's profile of this weekday, in as many intervals as it has on this day."""
+    came = lake.rows("interval", day=day, bucket=bucket, columns=["meter", "slots"])
+    own = np.full(len(meters), otherwise, np.int64)
+    if came.num_rows:
+        place = pc.index_in(came["meter"].combine_chunks(), meters)
+        there = place.is_valid().to_numpy(zero_copy_only=False)
+        own[place.drop_null().to_numpy()] = came["slots"].to_numpy()[there]
+    lengths = np.unique(own).tolist()
+    if len(lengths) == 1:
+        return lists(_usual(lake, meters, day - _A_WEEK, bucket, lengths[0]))
+    order = np.argsort(own, kind="stable")
+    parts = [
+        lists(_usual(lake, meters.take(pa.array(np.flatnonzero(own == each))), day - _A_WEEK, bucket, each))
+        for each in lengths
+    ]
+    return pa.concat_arrays(parts).take(pa.array(np.argsort(order)))
+
+
 def _usual(lake: Lake, meters: pa.Array, last_week: date, bucket: int, slots: int) -> Ints:
     """Each meter's profile of this weekday; nothing where there is none."""
-    there, facts = _beside(meters, lake.rows("facts", day=last_week, bucket=bucket, columns=["meter", "usual"]))
+    facts = lake.rows("facts", day=last_week, bucket=bucket, columns=["meter", "usual"])
+    there, facts = _beside(meters, of_length(facts, slots))
     habit = np.zeros((len(meters), slots), np.int64)
     habit[there] = np.maximum(grid(facts["usual"], slots, missing=0), 0)
     known = np.zeros(len(meters), np.bool_)
     known[there] = habit[there].any(axis=1)
     judged, rows = _judged(lake, meters, last_week, bucket)
-    of_length = rows["slots"].to_numpy() == slots
-    if of_length.any():
-        wh, guessed = _measured(rows.filter(pa.array(of_length)), slots)
-        places = np.flatnonzero(judged)[of_length]
+    alike = rows["slots"].to_numpy() == slots
+    if alike.any():
+        wh, guessed = _measured(rows.filter(pa.array(alike)), slots)
+        places = np.flatnonzero(judged)[alike]
         old = habit[places]
         mixed = (_KEPT * old + wh + _PARTS // 2) // _PARTS
         first = ~known[places][:, None]  # a first week teaches all that it can
@@ -117,6 +138,11 @@ def _measured(rows: pa.Table, slots: int) -> tuple[npt.NDArray[np.int64], npt.ND
         packed = np.frombuffer(b"".join(bits), np.uint8).reshape(len(bits), size)
         guessed = np.unpackbits(packed, axis=1, count=slots).astype(np.bool_)
     return wh, guessed
+
+
+def of_length(facts: pa.Table, slots: int) -> pa.Table:
+    """The facts whose usual profile has so many intervals: a meter that changed its period has no history in them."""
+    return facts.filter(pc.fill_null(pc.equal(pc.list_value_length(facts["usual"]), slots), False))
 
 
 def _beside(meters: pa.Array, rows: pa.Table) -> tuple[npt.NDArray[np.bool_], pa.Table]:

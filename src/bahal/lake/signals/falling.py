@@ -87,7 +87,7 @@ def falling(totals: Longs, *, before: Floats, latest: Floats, transformer: Longs
     if totals.shape[1] != days or before.shape != latest.shape or len(before) != len(totals):
         raise ValueError(f"totals {totals.shape}, days {before.shape} and {latest.shape}, weeks {caution.weeks}")
     weekly = _weekly(totals)
-    usual = np.nanmean(weekly[:, :-1], axis=1, where=_enough(weekly[:, :-1], 3))
+    usual = _mean(weekly[:, :-1], axis=1, least=3)
     now = weekly[:, -1]
     known = np.isfinite(usual) & np.isfinite(now) & (usual >= caution.least_wh)
     ratio = np.where(known, now / np.where(known, usual, 1), np.nan)
@@ -123,12 +123,6 @@ def _mean(values: Floats, *, axis: int, least: int) -> Floats:
     count = there.sum(axis=axis)
     total = np.where(there, values, 0).sum(axis=axis)
     return np.asarray(np.where(count >= least, total / np.maximum(count, 1), np.nan))
-
-
-def _enough(values: Floats, least: int) -> Mask:
-    """Values that are there, in rows with at least so many of them."""
-    there = np.isfinite(values)
-    return np.asarray(there & (there.sum(axis=1) >= least)[:, None])
 
 
 def _common(ratio: Floats, transformer: Longs) -> Floats:

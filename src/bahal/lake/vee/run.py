@@ -5,8 +5,8 @@ and the rows that it writes are the same.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bahal.lake.days import Merged, merged_days
+from bahal.lake.knowing import of_length
 from bahal.lake.layout import VALIDATED, Lake, grid, lists, open_lake
 from bahal.lake.vee.estimation import Estimated, estimate
 from bahal.lake.vee.rules import MISSING_VALUE, Parameters, Rule
@@ -34,12 +35,24 @@ class Ran:
     findings: Mapping[str, int]
 
 
-def validate_day(lake: Lake, *, day: date, run: int, parameters: Parameters) -> Ran:
-    """Validate a day, bucket by bucket in this process. A run that was done before is not done again."""
+def validate_day(
+    lake: Lake,
+    *,
+    day: date,
+    run: int,
+    parameters: Parameters,
+    buckets: Collection[int] | None = None,
+    told: Mapping[str, int] | None = None,
+) -> Ran:
+    """Validate a day, bucket by bucket in this process. A run that was done before is not done again.
+
+    :param buckets: only these; None for all.
+    :param told: what else the business knows of meters on this day, `Rule` bits by serial.
+    """
     drawing = drawing_transformers(lake, day=day)
     return total(
-        validate_bucket(lake.uri, day=day, bucket=bucket, run=run, parameters=parameters, drawing=drawing)
-        for bucket in range(lake.buckets)
+        validate_bucket(lake.uri, day=day, bucket=bucket, run=run, parameters=parameters, drawing=drawing, told=told)
+        for bucket in (range(lake.buckets) if buckets is None else buckets)
     )
 
 
@@ -75,10 +88,11 @@ def validate_bucket(
     run: int,
     parameters: Parameters,
     drawing: npt.NDArray[np.int64],
+    told: Mapping[str, int] | None = None,
 ) -> Ran:
     """Validate and estimate a bucket's day and append what came out, once per run."""
     lake = open_lake(uri)
-    merged = merged_days(lake, day=day, bucket=bucket)
+    merged = [_noted(days, told or {}) for days in merged_days(lake, day=day, bucket=bucket)]
     parts = [_validated(lake, days, day, bucket, run, parameters, drawing) for days in merged]
     if not parts:
         return Ran(0, 0, {})
@@ -91,6 +105,17 @@ def validate_bucket(
         rows.num_rows - rows["estimated"].null_count,
         {name: count for name, count in findings.items() if count},
     )
+
+
+def _noted(days: Merged, told: Mapping[str, int]) -> Merged:
+    """The days with what the business said of them."""
+    if not told:
+        return days
+    place = pc.index_in(pa.array(list(told), pa.string()), days.meter)
+    there = place.is_valid().to_numpy(zero_copy_only=False)
+    noted = days.noted.copy()
+    noted[place.drop_null().to_numpy()] |= np.array(list(told.values()), np.int32)[there]
+    return replace(days, noted=noted)
 
 
 def _validated(
@@ -186,7 +211,7 @@ def _estimated(lake: Lake, days: Merged, wh: npt.NDArray[np.int32], day: date, b
     rows = np.flatnonzero((wh == MISSING_VALUE).any(axis=1))
     usual = np.zeros((len(rows), days.slots), np.int32)
     if len(rows):
-        known = lake.rows("facts", day=day, bucket=bucket, columns=["meter", "usual"])
+        known = of_length(lake.rows("facts", day=day, bucket=bucket, columns=["meter", "usual"]), days.slots)
         there, mine = _of(days.meter.take(pa.array(rows)), known)
         usual[there] = np.maximum(grid(mine["usual"], days.slots, missing=0), 0)
     part = estimate(wh[rows], profile=usual, open_wh=days.open_wh[rows], close_wh=days.close_wh[rows])

@@ -2,7 +2,8 @@
 
 Bells wake it and it polls as well. Each duty is a journey that takes rows by SKIP LOCKED, so any number of workers may
 run. Messages go out from a thread of their own, and so does what is asked of the payment gateway: whoever is slow
-outside holds up no confirmation. On SIGTERM it finishes the rows in hand and ends.
+outside holds up no confirmation. Days of readings are worked through beside them. On SIGTERM it finishes the rows in
+hand and ends.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ import structlog
 from django.db import DatabaseError, InterfaceError, connection
 from prometheus_client import Counter, Histogram, start_http_server
 
+from bahal.domains.readings.work import anything_in_lake
 from bahal.edges import cashbook
 from bahal.edges.clock import clock
 from bahal.foundation.audit.operations import Horizon, horizon
@@ -47,6 +49,7 @@ SEAL_EVERY_S = 1.0
 OUTAGES_EVERY_S = 1.0
 LOOKS_EVERY_S = 1.0
 LOGS_EVERY_S = 5.0
+DAYS_EVERY_S = 15.0
 CLOCKS_EVERY_S = 1.0
 SWEEP_EVERY_S = 60.0
 TO_SEND = frozenset(("bahal_messages", "bahal_wakeups"))
@@ -116,7 +119,7 @@ class Sealer:
 
 
 class Worker:
-    """One worker: three threads, each with its own database connection, until it is told to stop."""
+    """One worker: four threads, each with its own database connection, until it is told to stop."""
 
     def __init__(self, *, home: Home, dsn: str, gateway: SmsGateway | None) -> None:
         at = clock()
@@ -140,6 +143,7 @@ class Worker:
                 Duty("wake-ups", lambda: wake_meters(gateway)),
                 Duty("messages", lambda: deliver_messages(gateway, business_at=at.now())),
             ]
+        self._days = Duty("days", _work_through_days, every_s=DAYS_EVERY_S)
         self._cashbook = [Duty(name, act, every_s=pause) for name, act, pause in cashbook.duties()]
 
     def work(self) -> None:
@@ -147,6 +151,7 @@ class Worker:
         beside = [
             threading.Thread(target=self._send, name="messages"),
             threading.Thread(target=self._keep_cashbook, name="cashbook"),
+            threading.Thread(target=self._keep_days, name="days"),
         ]
         for each in beside:
             each.start()
@@ -184,6 +189,28 @@ class Worker:
                     self._stopping.wait(cashbook.POLL_S)
         finally:
             connection.close()
+
+    def _keep_days(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                # A day took long enough: the next piece follows at once.
+                if self._days.attempt():
+                    self._days.not_before = 0.0
+                else:
+                    self._stopping.wait(POLL_S)
+        finally:
+            connection.close()
+
+
+def _work_through_days() -> int:
+    """The next piece of work on a day's readings; the lake's libraries are loaded by the first that there is."""
+    if not anything_in_lake():
+        return 0
+    from bahal.journeys.work_through_days import work_through_days
+    from bahal.lake.layout import lake_uri, open_lake
+
+    at = clock()
+    return work_through_days(lake=open_lake(lake_uri(Home.of().path)), at=at.wall(), business_at=at.now())
 
 
 def run(*, metrics_port: int) -> None:

@@ -1,6 +1,6 @@
 """What went into transformers and feeders against what their meters measured, hour by hour and for the day."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -27,11 +27,21 @@ class _Sums(NamedTuple):
     came: dict[int, int]
 
 
-def balance_energy(*, lake: Lake, day: date, actor: str, at: datetime, business_at: datetime) -> int:
+def balance_energy(
+    *,
+    lake: Lake,
+    day: date,
+    actor: str,
+    at: datetime,
+    business_at: datetime,
+    beside: Callable[[int], None] | None = None,
+) -> int:
     """Balance every transformer and feeder that has an input meter; how many places have a row for the day now.
 
     A meter of which nothing came counts as unknown and lowers the confidence, as an input's estimated hours do. A place
     whose input meter did not come has no balance. A day balanced before is balanced anew.
+
+    :param beside: called with the places inside the transaction, to commit with them.
     """
     wanted = inputs(on=day)
     sums = placed(lake, day=day, place_of=transformers, single=[each.meter for each in wanted])
@@ -52,6 +62,8 @@ def balance_energy(*, lake: Lake, day: date, actor: str, at: datetime, business_
             at=at,
             business_at=business_at,
         )
+        if beside is not None:
+            beside(len(rows))
     return len(rows)
 
 

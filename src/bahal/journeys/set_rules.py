@@ -8,9 +8,11 @@ from bahal.domains.protection.kinds import read_kinds
 from bahal.domains.protection.operations import accept_rules, propose_rules
 from bahal.domains.protection.queries import document_of, find_rules
 from bahal.domains.protection.rulebook import NAMES, head_of, read_numbers, sha256_of
+from bahal.domains.readings.work import Readiness, Targets
 from bahal.domains.staff.queries import find_officer
 from bahal.foundation.audit.operations import record
 from bahal.foundation.transactions import transaction
+from bahal.lake.vee.rules import Parameters
 
 RULES_ROLES = ("executive_engineer", "superintending_engineer", "vigilance")
 
@@ -87,6 +89,12 @@ def check(name: str, text: str) -> None:
         read_kinds(text)
     elif name == "incidents":
         read_numbers(Gathering, text, name=name)
+    elif name == "validation":
+        read_numbers(Parameters, text, name=name)
+    elif name == "daily_work":
+        read_numbers(Readiness, text, name=name)
+    elif name == "delivery":
+        read_numbers(Targets, text, name=name)
     else:
         from bahal.lake.signals.falling import Caution  # numpy: only where it is needed
 

@@ -8,6 +8,7 @@ are ranked by the energy at stake, as many as the budget allows.
 import json
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -47,9 +48,18 @@ class _Candidate(NamedTuple):
     usual_wh: int
 
 
-def warn_falling(*, lake: Lake, week_end: date, actor: str, at: datetime, business_at: datetime) -> Looked:
+def warn_falling(
+    *,
+    lake: Lake,
+    week_end: date,
+    actor: str,
+    at: datetime,
+    business_at: datetime,
+    beside: Callable[[Looked], None] | None = None,
+) -> Looked:
     """Look at the week that ends before `week_end`; what was found.
 
+    :param beside: called with it inside the transaction, to commit with the warnings.
     :raises RulesWrong: the product cannot read the rules in force any more.
     """
     caution = caution_in_force(week_end)
@@ -90,7 +100,10 @@ def warn_falling(*, lake: Lake, week_end: date, actor: str, at: datetime, busine
         )  # fmt: skip
         data = {"week_end": week_end, "looked": looked, "warnings": len(new), "rules": caution.version}
         record(actor=actor, act="protection.warned", subject="falling", data=data, at=at, business_at=business_at)
-    return Looked(run, looked, dict(found), len(new))
+        result = Looked(run, looked, dict(found), len(new))
+        if beside is not None:
+            beside(result)
+    return result
 
 
 def caution_in_force(on: date) -> Caution:

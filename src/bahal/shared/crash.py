@@ -27,6 +27,7 @@ CRASH_POINTS: frozenset[str] = frozenset(
         "clock.send_committed",
         "clock.set_answered",
         "clock.set_written",
+        "days.validated",
         "headend.collect_claimed",
         "headend.collected",
         "headend.push_received",

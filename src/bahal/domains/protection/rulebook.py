@@ -15,7 +15,7 @@ from bahal.domains.protection.errors import RulesWrong
 
 Rules = TypeVar("Rules")
 
-NAMES = ("kinds", "falling", "incidents")
+NAMES = ("kinds", "falling", "incidents", "validation", "daily_work", "delivery")
 """The rulebooks there are."""
 
 

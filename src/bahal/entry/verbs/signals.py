@@ -352,7 +352,7 @@ def close_warning(
 
 
 def propose_rules(
-    name: Annotated[str, typer.Argument(help="kinds, falling or incidents.")],
+    name: Annotated[str, typer.Argument(help="kinds, falling, incidents, validation, daily_work or delivery.")],
     file: Annotated[typer.FileText, typer.Argument(help="The document, TOML.")],
     officer: Officer,
     as_json: AsJson = False,

@@ -342,6 +342,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "मीटर {meter} की घड़ी नहीं मिलाई गई: {reason}।",
         "Clock of meter {meter} not set: {reason}.",
     ),
+    "readings.validated": (
+        "{day} की जाँच, क्रम {run}: {meters} मीटर, {estimated} में अनुमान।",
+        "{day} validated, run {run}: {meters} meters, estimates in {estimated}.",
+    ),
     "readings.asked": (
         "{meters} मीटरों का पठन माँगा गया, रजिस्टर {register}।",
         "Reads of {meters} meters asked for, register {register}.",

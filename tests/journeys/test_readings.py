@@ -1,21 +1,37 @@
 """Readings asked for, schedules that fire, days counted, meters that are silent."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import DatabaseError
+from django.test import override_settings
 
 from bahal.domains.readings import queries
-from bahal.domains.readings.errors import MeterNotRead, NobodyToRead, ScheduleOfOne
+from bahal.domains.readings.errors import (
+    MeterNotRead,
+    NobodyToRead,
+    OfficerMayNotSchedule,
+    ScheduleAccepted,
+    ScheduleOfOne,
+    ScheduleReasonMissing,
+    ScheduleUnknown,
+    ScheduleWrong,
+)
 from bahal.domains.readings.operations import NewSchedule
 from bahal.foundation.rows import many, one, run, value
 from bahal.journeys.ask_profiles import ask_profiles
-from bahal.journeys.set_schedule import set_schedule
-from bahal.shared.wanted import EVENTS, Wanted
+from bahal.journeys.enrol_officers import enrol_officers
+from bahal.journeys.set_schedule import accept_schedule, propose_schedule
+from bahal.shared.wanted import EVENTS, FIRST, Wanted
 from tests.headend.conftest import make_world  # noqa: F401 - a fixture
 from tests.interlock.facts import TEN_O_CLOCK
 from tests.interlock.world import World
+from tests.journeys import town
 
 AT = datetime.now(UTC)
 IST = timedelta(hours=5, minutes=30)
@@ -28,7 +44,13 @@ def moment(day: int, hour: int, minute: int = 0) -> datetime:
 
 @pytest.fixture
 def circle(make_world: Callable[..., World]) -> World:  # noqa: F811
-    return make_world(count=6)
+    world = make_world(count=6)
+    roles = {"ee": "executive_engineer", "se": "superintending_engineer", "cashier": "cashier"}
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        enrol_officers(
+            [town.officer(login, role) for login, role in roles.items()], actor="test", at=AT, business_at=TEN_O_CLOCK
+        )
+    return world
 
 
 def plan(world: World, at: datetime) -> int:
@@ -42,9 +64,23 @@ def wants(world: World) -> list[Wanted]:
 def schedule(**changed: Any) -> NewSchedule:
     given: dict[str, Any] = {
         "kind": "load", "office": None, "make": None, "every_s": 3600, "offset_s": 0, "spread_s": 60, "back_days": 2,
-        "open_day": False, "effective_from": date(2025, 11, 1), "made_by": "ee", "accepted_by": "se", "source": "test",
+        "open_day": False, "at_once": 0, "effective_from": date(2025, 11, 1), "source": "test",
     }  # fmt: skip
     return NewSchedule(**(given | changed))
+
+
+TIMES: dict[str, Any] = {"at": AT, "business_at": TEN_O_CLOCK}
+
+
+def set_schedule(new: NewSchedule) -> int:
+    made = propose_schedule(new, officer="ee", **TIMES)
+    accept_schedule(schedule=made, officer="se", reason="tried", **TIMES)
+    return made
+
+
+def no_first_call(world: World) -> None:
+    """Meters that are new wait for their schedules."""
+    run_owner(world, "UPDATE readings_schedule SET effective_to = '2018-04-01' WHERE kind = 'first'")
 
 
 def test_a_reading_is_asked_for_at_once_with_its_sentence_in_the_audit(circle: World) -> None:
@@ -63,6 +99,7 @@ def test_a_reading_is_asked_for_at_once_with_its_sentence_in_the_audit(circle: W
 
 
 def test_an_area_is_asked_as_a_whole(circle: World) -> None:
+    no_first_call(circle)
     plan(circle, TEN_O_CLOCK)
     asked = ask_profiles(office=11, wanted=EVENTS, back_days=0, actor="ee", at=AT, business_at=TEN_O_CLOCK)
     assert asked == sorted(circle.serials)
@@ -70,6 +107,7 @@ def test_an_area_is_asked_as_a_whole(circle: World) -> None:
 
 
 def test_a_schedule_fires_once_and_not_for_who_came_later(circle: World) -> None:
+    no_first_call(circle)
     assert plan(circle, moment(24, 10)) == 0  # nobody was known at ten past midnight
     assert wants(circle) == [Wanted(0)] * 6
     assert plan(circle, moment(24, 12, 9)) == 0
@@ -92,12 +130,13 @@ def test_a_meter_goes_with_its_connection_to_another_office(circle: World) -> No
 
 
 def test_the_closest_schedule_counts(circle: World) -> None:
+    no_first_call(circle)
     plan(circle, moment(24, 10))
     for new in (schedule(office=111, back_days=5), schedule(office=1, back_days=4), schedule(make="nobody")):
-        set_schedule(new, at=AT, business_at=TEN_O_CLOCK)
+        set_schedule(new)
     plan(circle, moment(24, 11))
     assert {row[0] for row in many("SELECT back_days FROM readings_meter")} == {5}
-    set_schedule(schedule(office=111, make="arpa", back_days=6), at=AT, business_at=TEN_O_CLOCK)
+    set_schedule(schedule(office=111, make="arpa", back_days=6))
     run_owner(circle, "UPDATE readings_meter SET wants = 0, back_days = 0")
     plan(circle, moment(24, 12))
     assert {row[0] for row in many("SELECT back_days FROM readings_meter")} == {6}
@@ -108,13 +147,109 @@ def run_owner(world: World, statement: str, *params: object) -> None:
 
 
 def test_a_schedule_takes_two_and_the_one_before_ends(circle: World) -> None:
+    first = set_schedule(schedule(office=1))
+    second = propose_schedule(schedule(office=1, effective_from=date(2025, 12, 1)), officer="ee", **TIMES)
     with pytest.raises(ScheduleOfOne):
-        set_schedule(schedule(accepted_by="ee"), at=AT, business_at=TEN_O_CLOCK)
-    first = set_schedule(schedule(office=1), at=AT, business_at=TEN_O_CLOCK)
-    second = set_schedule(schedule(office=1, effective_from=date(2025, 12, 1)), at=AT, business_at=TEN_O_CLOCK)
-    rows = many("SELECT id, effective_from, effective_to FROM readings_schedule WHERE office IS NOT NULL ORDER BY id")
-    assert rows == [(first, date(2025, 11, 1), date(2025, 12, 1)), (second, date(2025, 12, 1), None)]
+        accept_schedule(schedule=second, officer="ee", reason="mine", **TIMES)
+    with pytest.raises(ScheduleReasonMissing):
+        accept_schedule(schedule=second, officer="se", reason=" ", **TIMES)
+    with pytest.raises(ScheduleUnknown):
+        accept_schedule(schedule=999, officer="se", reason="tried", **TIMES)
+    with pytest.raises(OfficerMayNotSchedule):
+        propose_schedule(schedule(), officer="cashier", **TIMES)
+    dates = "SELECT id, effective_from, effective_to FROM readings_schedule WHERE office IS NOT NULL ORDER BY id"
+    assert many(dates) == [(first, date(2025, 11, 1), None), (second, date(2025, 12, 1), None)]
+    accept_schedule(schedule=second, officer="se", reason="the agreement of November", **TIMES)
+    assert many(dates) == [(first, date(2025, 11, 1), date(2025, 12, 1)), (second, date(2025, 12, 1), None)]
+    with pytest.raises(ScheduleAccepted):
+        accept_schedule(schedule=second, officer="se", reason="again", **TIMES)
     assert value("SELECT count(*) FROM audit_entry WHERE act = 'readings.scheduled'") == 2
+    with pytest.raises(DatabaseError, match="stays as it was accepted"):
+        run("UPDATE readings_schedule SET effective_to = NULL, reason = 'other' WHERE id = %s", second)
+
+
+def test_what_is_proposed_is_not_read_by(circle: World) -> None:
+    no_first_call(circle)
+    plan(circle, moment(24, 10))
+    propose_schedule(schedule(), officer="ee", **TIMES)
+    assert plan(circle, moment(24, 11)) == 0
+    assert wants(circle) == [Wanted(0)] * 6
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"kind": "gossip"}, {"every_s": 60}, {"spread_s": 0}, {"offset_s": 86_400}, {"back_days": 61}, {"source": " "}],
+)
+def test_a_schedule_that_cannot_be_is_refused(circle: World, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ScheduleWrong) as refused:
+        propose_schedule(schedule(**wrong), officer="ee", **TIMES)
+    assert refused.value.text("hi") != refused.value.text("en")
+    assert value("SELECT count(*) FROM readings_schedule WHERE made_by = 'ee'") == 0
+
+
+def bahal(world: World, *words: str, lang: str = "en") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bahal.entry.cli", *words], capture_output=True, text=True, check=False,
+        env=world.database.environ(BAHAL_LANG=lang),
+    )  # fmt: skip
+
+
+def test_schedules_and_targets_from_the_command_line(circle: World) -> None:
+    (circle.database.home.path / "instance.json").write_text('{"kind": "rehearsal"}')
+    propose = [
+        "reads", "schedule", "propose", "load", "--every", "360", "--spread", "90", "--office", "11",
+        "--from", "2025-12-01", "--source", "agreement 7", "--as", "ee", "--json",
+    ]  # fmt: skip
+    made = bahal(circle, *propose)
+    assert made.returncode == 0, made.stderr
+    number = json.loads(made.stdout)["schedule"]
+    assert "waits for a second officer" in bahal(circle, "reads", "schedule").stdout
+    mine = bahal(circle, "reads", "schedule", "accept", str(number), "--as", "ee", "--reason", "x", "--json")
+    assert (mine.returncode, json.loads(mine.stderr)["error"]) == (1, "schedule_of_one")
+    theirs = bahal(circle, "reads", "schedule", "accept", str(number), "--as", "se", "--reason", "x", lang="hi")
+    assert "स्वीकृत" in theirs.stdout
+    listed = {each["id"]: each for each in json.loads(bahal(circle, "reads", "schedule", "--json").stdout)["schedules"]}
+    assert (listed[number]["every_s"], listed[number]["accepted_by"]) == (21_600, "se")
+    assert listed[number]["effective_from"] == "2025-12-01"
+    for day, early in ((date(2025, 11, 23), 279), (date(2025, 11, 22), 200)):
+        circle.owner.execute(
+            "INSERT INTO readings_delivery VALUES (%s, 1111, 'arpa', 'c', 'load', 6, 288, %s, NULL, now())",
+            (day, early),
+        )
+    ran = bahal(circle, "reads", "status")
+    assert ran.returncode == 0, ran.stderr
+    told = ran.stdout
+    assert "96.9 % in 8 h (target 95 %: met)" in told
+    assert "69.4 % in 8 h (target 95 %: missed)" in told
+    assert "लक्ष्य 95 %: अधूरा" in bahal(circle, "reads", "status", lang="hi").stdout
+    rows = json.loads(bahal(circle, "reads", "status", "--json").stdout)["delivery"]
+    assert [(row["met_8h"], row["met_24h"], row["target_8h_permille"]) for row in rows] == [
+        (False, None, 950), (True, None, 950),
+    ]  # fmt: skip
+
+
+def due(world: World) -> list[datetime]:
+    return [row[0] for row in world.owner.execute("SELECT due_at FROM readings_meter ORDER BY meter").fetchall()]
+
+
+def test_a_few_new_meters_are_called_within_minutes(circle: World) -> None:
+    assert plan(circle, moment(24, 10)) == 6
+    assert wants(circle) == [FIRST] * 6
+    assert all(moment(24, 10, 1) <= each < moment(24, 10, 4) for each in due(circle))
+    assert plan(circle, moment(24, 10, 1)) == 0
+
+
+def test_many_new_meters_wait_for_the_quiet_hour(circle: World) -> None:
+    """An instance that was opened at ten is not busy reading at ten."""
+    set_schedule(schedule(kind="first", every_s=86_400, offset_s=7_200, spread_s=3_600, at_once=5))
+    assert plan(circle, moment(24, 10)) == 6
+    assert wants(circle) == [FIRST] * 6
+    assert all(moment(25, 2) <= each < moment(25, 3) for each in due(circle))
+    assert len(set(due(circle))) == 6
+    # What a schedule wants meanwhile comes when it wants it, and all of it in one call.
+    plan(circle, moment(24, 12, 10))
+    assert all(each < moment(24, 15, 10) for each in due(circle))
+    assert wants(circle) == [FIRST] * 6
 
 
 def load(world: World, number: int, day: date, at: datetime, *, have: int = 48, batch: int = 1) -> None:

@@ -27,11 +27,14 @@ class Wanted(IntFlag):
 EVENT_LOGS: Final = tuple(kind for kind in Wanted if (kind.name or "").startswith("EVENTS_"))
 EVENTS: Final = Wanted(sum(EVENT_LOGS))
 
-_GROUPS: Final = {"events": EVENTS}
+FIRST: Final = Wanted.NOW | Wanted.LOAD | Wanted.DAILY | Wanted.BILLING | Wanted.NAMEPLATE
+"""What a meter is asked when it is called for the first time; its clock and firmware are read with any call."""
+
+_GROUPS: Final = {"events": EVENTS, "first": FIRST}
 
 
 def wanted_of(name: str) -> Wanted:
-    """The kind of this name (`daily`, `events_power`), or all event logs for `events`.
+    """The kind of this name (`daily`, `events_power`), or all event logs for `events`, all of a `first` call.
 
     :raises KeyError: there is none.
     """

@@ -27,6 +27,46 @@ class ScheduleOfOne(Refusal):
     en = "{made_by} made this schedule: somebody else has to accept it."
 
 
+class ScheduleUnknown(Refusal):
+    """No schedule has this number."""
+
+    code = "reading_schedule_unknown"
+    hi = "पठन-कार्यक्रम {schedule} नहीं है।"
+    en = "There is no reading schedule {schedule}."
+
+
+class ScheduleAccepted(Refusal):
+    """A schedule is accepted once."""
+
+    code = "schedule_accepted"
+    hi = "पठन-कार्यक्रम {schedule} को {accepted_by} पहले ही स्वीकार कर चुके हैं।"
+    en = "Reading schedule {schedule} was accepted by {accepted_by} already."
+
+
+class ScheduleWrong(Refusal):
+    """A number of a schedule that cannot be."""
+
+    code = "schedule_wrong"
+    hi = "पठन-कार्यक्रम में `{field}` = {given} नहीं हो सकता: {want}।"
+    en = "A reading schedule cannot have {field} = {given}: {want}."
+
+
+class ScheduleReasonMissing(Refusal):
+    """A schedule is accepted with a reason."""
+
+    code = "schedule_reason_missing"
+    hi = "स्वीकृति का कारण लिखें।"
+    en = "State the reason for accepting."
+
+
+class OfficerMayNotSchedule(Refusal):
+    """His role sets no reading schedules."""
+
+    code = "officer_may_not_schedule"
+    hi = "{login} ({role}) पठन-कार्यक्रम नहीं बदल सकते।"
+    en = "{login} ({role}) may not change reading schedules."
+
+
 class RegisterMalformed(Refusal):
     """A register is named by six numbers of OBIS."""
 

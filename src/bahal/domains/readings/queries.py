@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, Literal, NamedTuple
 
+from bahal.domains.readings.errors import ScheduleUnknown
 from bahal.foundation.rows import many, one, prepared_many
 from bahal.shared.wanted import Wanted
 
@@ -250,3 +251,50 @@ def delivery(*, start: date, end: date, office: int | None = None) -> list[Deliv
         Delivered(day, kind, int(meters), int(expected), int(early), None if late is None else int(late))
         for day, kind, meters, expected, early, late in rows
     ]
+
+
+class Schedule(NamedTuple):
+    """A schedule, in force on the days `[effective_from, effective_to)` if it was accepted; seconds."""
+
+    id: int
+    kind: str
+    office: int | None
+    make: str | None
+    every_s: int
+    offset_s: int
+    spread_s: int
+    back_days: int
+    open_day: bool
+    at_once: int
+    effective_from: date
+    effective_to: date | None
+    made_by: str
+    accepted_by: str | None
+    reason: str
+    source: str
+    verified: bool
+
+
+_SCHEDULE = ", ".join(Schedule._fields)
+
+
+def schedules(*, on: date | None) -> list[Schedule]:
+    """The schedules of a day and those that are proposed; all that ever were for None."""
+    rows = many(
+        f"SELECT {_SCHEDULE} FROM readings_schedule WHERE %s::date IS NULL OR effective_to IS NULL"  # noqa: S608
+        " OR effective_to > %s ORDER BY kind, office NULLS FIRST, make NULLS FIRST, effective_from, id",
+        on,
+        on,
+    )
+    return [Schedule(*row) for row in rows]
+
+
+def find_schedule(*, schedule: int) -> Schedule:
+    """One schedule.
+
+    :raises ScheduleUnknown: there is none of this number.
+    """
+    row = one(f"SELECT {_SCHEDULE} FROM readings_schedule WHERE id = %s", schedule)  # noqa: S608
+    if row is None:
+        raise ScheduleUnknown(schedule=schedule)
+    return Schedule(*row)

@@ -67,7 +67,7 @@ _RUN = "kind, day, nth, run, why, in_permille, rules, rows, began_at, done_at, o
 
 
 def _run(row: tuple[Any, ...]) -> Run:
-    return Run(*row[:-1], None if row[-1] is None else json.loads(row[-1]))
+    return Run._make((*row[:-1], None if row[-1] is None else json.loads(row[-1])))
 
 
 def latest_runs(*, start: date, end: date) -> dict[tuple[str, date], Run]:

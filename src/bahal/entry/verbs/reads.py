@@ -50,6 +50,11 @@ def add_to(app: typer.Typer) -> None:
     reads = typer.Typer(no_args_is_help=True, help="Readings: ask for many, how collecting stands, take them out.")
     for verb in (ask, status, silent, export):
         reads.command()(verb)
+    schedule = typer.Typer(invoke_without_command=True, help="What is read when; two officers change it.")
+    schedule.callback()(list_schedules)
+    schedule.command("propose")(propose_schedule)
+    schedule.command("accept")(accept_schedule)
+    reads.add_typer(schedule, name="schedule")
     app.add_typer(reads, name="reads")
 
 
@@ -110,16 +115,32 @@ def status(office: Office = None, as_json: AsJson = False) -> None:
     """How collecting stands: meters, those due, in trouble and heard, and how much of the last days was in on time."""
     clock = enter()
     from bahal.domains.readings import queries
+    from bahal.journeys.delivery_targets import targets_in_force
 
     now = clock.now()
     today = day_in_india(now)
     standing = queries.standing(at=now, office=office)
     delivered = queries.delivery(start=today - timedelta(days=7), end=today, office=office)
+    rows = []
+    for of in delivered:
+        targets = targets_in_force(of.day)
+        promised = {hours: targets.of(of.kind, hours) for hours in (8, 24)}
+        came = {8: of.in_8h, 24: of.in_24h}
+        met = {
+            hours: None if promised[hours] is None or came[hours] is None or not of.expected
+            else 1_000 * (came[hours] or 0) >= (promised[hours] or 0) * of.expected
+            for hours in (8, 24)
+        }  # fmt: skip
+        rows.append((of, promised, met, targets.version))
     if as_json:
         answer = {
             "offices": [each._asdict() for each in standing],
-            "delivery": [each._asdict() for each in delivered],
-        }
+            "delivery": [
+                of._asdict() | {"target_8h_permille": promised[8], "target_24h_permille": promised[24],
+                                "met_8h": met[8], "met_24h": met[24], "targets": version}
+                for of, promised, met, version in rows
+            ],
+        }  # fmt: skip
         typer.echo(json.dumps(answer, ensure_ascii=False, default=str))
         return
     hindi = language_of() == "hi"
@@ -131,13 +152,92 @@ def status(office: Office = None, as_json: AsJson = False) -> None:
             else f"{each.office}: {each.meters} meters, {each.heard} heard within 24 h, {each.waiting} due,"
             f" {each.troubled} in trouble"
         )
-    for of in delivered:
-        late = "" if of.in_24h is None else f", {_share(of.in_24h, of.expected)}"
-        typer.echo(
-            f"{of.day:%d-%m-%Y} {of.kind}: 8 घंटे में {_share(of.in_8h, of.expected)}{late and ', 24 घंटे में' + late[1:]}"
-            if hindi
-            else f"{of.day:%d-%m-%Y} {of.kind}: {_share(of.in_8h, of.expected)} in 8 h{late and late + ' in 24 h'}"
-        )
+    for of, promised, met, _ in rows:
+        parts = [
+            (f"{hours} घंटे में {_share(came, of.expected)}" if hindi else f"{_share(came, of.expected)} in {hours} h")
+            + _against(promised[hours], met[hours], hindi=hindi)
+            for hours, came in ((8, of.in_8h), (24, of.in_24h))
+            if came is not None
+        ]
+        typer.echo(f"{of.day:%d-%m-%Y} {of.kind}: {', '.join(parts)}")
+
+
+def list_schedules(
+    context: typer.Context,
+    everything: Annotated[bool, typer.Option("--all", help="Those that ended too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Reading schedules in force, and those that wait for a second officer."""
+    if context.invoked_subcommand is not None:
+        return
+    clock = enter()
+    from bahal.domains.readings import queries
+
+    rows = queries.schedules(on=None if everything else day_in_india(clock.now()))
+    if as_json:
+        typer.echo(json.dumps({"schedules": [each._asdict() for each in rows]}, ensure_ascii=False, default=str))
+        return
+    hindi = language_of() == "hi"
+    for each in rows:
+        where = f"{'-' if each.office is None else each.office} / {each.make or '-'}"
+        when = f"{each.offset_s // 3600:02}:{each.offset_s // 60 % 60:02}"
+        often, spread = _duration(each.every_s), _duration(each.spread_s)
+        until = "" if each.effective_to is None else f" - {each.effective_to:%d-%m-%Y}"
+        head = f"#{each.id}  {each.kind:<10} {where:<16}"
+        tail = f"{each.effective_from:%d-%m-%Y}{until}"
+        if hindi:
+            signed = f"स्वीकृत {each.accepted_by}" if each.accepted_by else "स्वीकृति बाकी"
+            typer.echo(f"{head} {when} से हर {often}, {spread} में फैला, {each.back_days} दिन पीछे तक; {tail};"
+                       f" बनाया {each.made_by}, {signed}")  # fmt: skip
+        else:
+            signed = f"accepted by {each.accepted_by}" if each.accepted_by else "waits for a second officer"
+            typer.echo(f"{head} from {when} every {often}, spread over {spread}, {each.back_days} days back; {tail};"
+                       f" made by {each.made_by}, {signed}")  # fmt: skip
+
+
+def propose_schedule(
+    kind: Annotated[
+        str, typer.Argument(help="load, daily, billing, events, events_power, ..., now, nameplate, first.")
+    ],
+    every: Annotated[int, typer.Option(help="Minutes between firings.")],
+    spread: Annotated[int, typer.Option(help="Minutes over which its meters are spread.")],
+    from_: Annotated[str, typer.Option("--from", help="The first day, like 2025-12-01.")],
+    source: Annotated[str, typer.Option(help="What it rests on: an order, an agreement, a judgement.")],
+    officer: Annotated[str, typer.Option("--as", help="Who proposes.")],
+    offset: Annotated[int, typer.Option(help="Minutes after midnight of the first firing.")] = 10,
+    days: Annotated[int, typer.Option(help="How many days back what is missing is fetched.")] = 7,
+    office: Office = None,
+    make: Annotated[str | None, typer.Option(help="Only meters of this make.")] = None,
+    open_day: Annotated[bool, typer.Option("--open-day", help="The day that still runs too.")] = False,
+    at_once: Annotated[int, typer.Option(help="Kind `first`: up to so many new meters are called at once.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Propose a reading schedule; nothing is read by it before a second officer accepts it."""
+    clock = enter()
+    from bahal.domains.readings.operations import NewSchedule
+    from bahal.journeys.set_schedule import propose_schedule as journey
+
+    new = NewSchedule(
+        kind, office, make, every * 60, offset * 60, spread * 60, days, open_day, at_once, day_of(from_), source
+    )
+    made = journey(new, officer=officer, at=clock.wall(), business_at=clock.now())
+    hi, en = "पठन-कार्यक्रम {schedule} प्रस्तावित", "Reading schedule {schedule} is proposed"
+    answering.answer({"schedule": made}, as_json=as_json, hi=hi, en=en)
+
+
+def accept_schedule(
+    schedule: Annotated[int, typer.Argument(help="Its number.")],
+    officer: Annotated[str, typer.Option("--as", help="Who accepts: another than proposed it.")],
+    reason: Annotated[str, typer.Option(help="Why; it stays on record.")],
+    as_json: AsJson = False,
+) -> None:
+    """Accept a proposed schedule: from its day on it counts, and the one before it ends."""
+    clock = enter()
+    from bahal.journeys.set_schedule import accept_schedule as journey
+
+    journey(schedule=schedule, officer=officer, reason=reason, at=clock.wall(), business_at=clock.now())
+    hi, en = "पठन-कार्यक्रम {schedule} स्वीकृत", "Reading schedule {schedule} is accepted"
+    answering.answer({"schedule": schedule}, as_json=as_json, hi=hi, en=en)
 
 
 def silent(office: Office = None, as_json: AsJson = False) -> None:
@@ -233,6 +333,19 @@ def _line(row: Mapping[str, Any]) -> str:
             shown = str(value)
         parts.append(f"{name} {shown}")
     return "  ".join(parts)
+
+
+def _against(target: int | None, met: bool | None, *, hindi: bool) -> str:
+    """A share beside what was promised of it."""
+    if target is None or met is None:
+        return ""
+    said = ("पूरा" if met else "अधूरा") if hindi else ("met" if met else "missed")
+    return f" ({'लक्ष्य' if hindi else 'target'} {target / 10:g} %: {said})"
+
+
+def _duration(seconds: int) -> str:
+    hours, minutes = divmod(seconds // 60, 60)
+    return f"{hours}:{minutes:02} h"
 
 
 def _share(part: int, whole: int) -> str:

@@ -350,10 +350,16 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{meters} मीटरों का पठन माँगा गया, रजिस्टर {register}।",
         "Reads of {meters} meters asked for, register {register}.",
     ),
+    "readings.schedule_proposed": (
+        "पठन-कार्यक्रम {kind}, कार्यालय {office}, मेक {make}, हर {minutes} मिनट, {effective_from} से, प्रस्तावित।",
+        "Reading schedule {kind}, office {office}, make {make}, every {minutes} minutes from {effective_from}, "
+        "proposed.",
+    ),
     "readings.scheduled": (
-        "पठन-कार्यक्रम {kind}, कार्यालय {office}, मेक {make}, हर {minutes} मिनट, {effective_from} से; बनाया {made_by} ने।",
-        "Reading schedule {kind}, office {office}, make {make}, every {minutes} minutes from {effective_from}; made by "
-        "{made_by}.",
+        "{made_by} का प्रस्तावित पठन-कार्यक्रम {kind}, कार्यालय {office}, मेक {make}, हर {minutes} मिनट, {effective_from} से,"
+        " स्वीकृत: {reason}।",
+        "Reading schedule {kind}, office {office}, make {make}, every {minutes} minutes from {effective_from}, "
+        "proposed by {made_by}, accepted: {reason}.",
     ),
 }
 

@@ -6,6 +6,8 @@
 -- Schedules are data: the closest one counts, a make's own before all makes', an office's before its parents'. A schedule
 -- fires `offset_s` after midnight in India and then every `every_s`; its meters are spread over `spread_s`. It asks for
 -- what is missing of whole days, as far back as `back_days`; with `open_day` also of the day that still runs.
+-- One officer proposes it, and it counts once a second one has accepted it. The kind `first` is of meters that are new:
+-- of at most `at_once` within ten minutes each is called within minutes, more of them wait for the schedule's hour.
 CREATE TABLE readings_schedule (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     kind text NOT NULL,
@@ -19,8 +21,12 @@ CREATE TABLE readings_schedule (
     open_day boolean NOT NULL DEFAULT false,
     effective_from date NOT NULL,
     effective_to date,                          -- the day after the last
+    at_once integer NOT NULL DEFAULT 0 CHECK (at_once >= 0),
     made_by text NOT NULL,
-    accepted_by text NOT NULL CHECK (accepted_by <> made_by),
+    made_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    accepted_by text CHECK (accepted_by <> made_by),
+    accepted_at timestamptz,
+    reason text NOT NULL DEFAULT '',
     source text NOT NULL,
     verified boolean NOT NULL,
     fired_at timestamptz NOT NULL DEFAULT '-infinity'
@@ -35,6 +41,26 @@ VALUES
     ('now', 1, 86400, 10800, 0, '2018-04-01', 'bahal', 'shipped', 'judgement of the house; no order was read', false),
     ('nameplate', 16, 2592000, 10800, 0, '2018-04-01', 'bahal', 'shipped', 'judgement of the house; no order was read',
      false);
+
+INSERT INTO readings_schedule (kind, bits, every_s, offset_s, spread_s, back_days, at_once, effective_from, made_by,
+                               accepted_by, source, verified)
+VALUES ('first', 31, 86400, 3600, 10800, 1, 20, '2018-04-01', 'bahal', 'shipped', 'judgement of the house; no order was read',
+        false);
+
+-- A schedule is accepted once; after that only its last day may be stated, and the planner notes when it fired.
+CREATE FUNCTION readings_schedule_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    v_free text[] := ARRAY['effective_to', 'fired_at'];
+BEGIN
+    IF OLD.accepted_by IS NULL THEN
+        v_free := v_free || ARRAY['accepted_by', 'accepted_at', 'reason'];
+    END IF;
+    IF (to_jsonb(NEW) - v_free) IS DISTINCT FROM (to_jsonb(OLD) - v_free) THEN
+        RAISE EXCEPTION 'schedule % stays as it was accepted', OLD.id USING ERRCODE = 'BH001';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER stay BEFORE UPDATE ON readings_schedule FOR EACH ROW EXECUTE FUNCTION readings_schedule_stays();
 
 -- How long to wait after the nth failure; after the last one a meter is left alone until its next schedule.
 CREATE TABLE readings_backoff (tries smallint PRIMARY KEY, seconds integer NOT NULL CHECK (seconds > 0));

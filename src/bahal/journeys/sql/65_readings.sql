@@ -76,7 +76,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
 $$;
 
 -- Takes new meters on the list, and fires what is due: the meters of which a schedule is the closest want its kind from
--- now on. A meter that came after the moment waits for the next one. Returns how many meters want something anew.
+-- now on. A meter that came after the moment waits for the next one, and meanwhile is called for the first time by the
+-- closest schedule of the kind `first`. Returns how many meters want something anew.
 CREATE FUNCTION readings_plan(p_at timestamptz) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
 DECLARE
@@ -85,6 +86,8 @@ DECLARE
     v_today date := (p_at AT TIME ZONE 'Asia/Kolkata')::date;
     v_count bigint;
     v_total bigint := 0;
+    v_first bigint := 0;
+    v_fresh bigint;
 BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtext('readings_plan')) THEN
         RETURN 0;  -- another head-end does it
@@ -94,9 +97,37 @@ BEGIN
     LEFT JOIN meters_meter k ON k.serial = m.meter LEFT JOIN network_connection c ON c.id = k.connection
     WHERE NOT EXISTS (SELECT FROM readings_meter r WHERE r.meter = m.meter)
     ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS v_fresh = ROW_COUNT;
+    IF v_fresh > 0 THEN
+        SELECT count(*) INTO v_fresh FROM readings_meter r WHERE r.since > p_at - interval '10 minutes';
+        -- The closest one first: of whom it is, nobody else asks.
+        FOR v_schedule IN
+            SELECT * FROM readings_schedule s
+            WHERE s.kind = 'first' AND s.accepted_by IS NOT NULL
+              AND s.effective_from <= v_today AND (s.effective_to IS NULL OR s.effective_to > v_today)
+            ORDER BY coalesce(readings_depth(s.office), 0) DESC, s.make IS NOT NULL DESC, s.effective_from DESC, s.id DESC
+        LOOP
+            v_moment := '2017-12-31 18:30:00+00'::timestamptz + make_interval(secs => v_schedule.offset_s
+                + ceil((extract(epoch FROM p_at - '2017-12-31 18:30:00+00'::timestamptz) - v_schedule.offset_s)
+                       / v_schedule.every_s) * v_schedule.every_s);
+            UPDATE readings_meter r SET wants = v_schedule.bits, back_days = v_schedule.back_days,
+                open_day = v_schedule.open_day,
+                due_at = CASE WHEN v_fresh <= v_schedule.at_once
+                    THEN p_at + make_interval(secs => 60 + (hashtext(r.meter)::bigint & 2147483647) % 180)
+                    ELSE v_moment + make_interval(
+                        secs => (hashtext(r.meter)::bigint & 2147483647) % v_schedule.spread_s) END
+            FROM headend_meter m
+            WHERE m.meter = r.meter AND r.since = p_at AND r.wants = 0
+              AND (v_schedule.make IS NULL OR v_schedule.make = m.make)
+              AND (v_schedule.office IS NULL
+                   OR r.office IN (SELECT u.office FROM readings_under(v_schedule.office) u));
+            GET DIAGNOSTICS v_count = ROW_COUNT;
+            v_first := v_first + v_count;
+        END LOOP;
+    END IF;
     FOR v_schedule IN
         SELECT * FROM readings_schedule s
-        WHERE s.effective_from <= v_today AND (s.effective_to IS NULL OR s.effective_to > v_today) ORDER BY s.id
+        WHERE s.kind <> 'first' AND s.accepted_by IS NOT NULL AND s.effective_from <= v_today AND (s.effective_to IS NULL OR s.effective_to > v_today) ORDER BY s.id
     LOOP
         -- Counted from a midnight in India, 1 January 2018.
         v_moment := '2017-12-31 18:30:00+00'::timestamptz + make_interval(secs => v_schedule.offset_s
@@ -117,7 +148,7 @@ BEGIN
               AND (v_schedule.office IS NULL OR r.office IN (SELECT u.office FROM readings_under(v_schedule.office) u))
               AND NOT EXISTS (
                 SELECT FROM readings_schedule o
-                WHERE o.kind = v_schedule.kind AND o.id <> v_schedule.id
+                WHERE o.kind = v_schedule.kind AND o.id <> v_schedule.id AND o.accepted_by IS NOT NULL
                   AND o.effective_from <= v_today AND (o.effective_to IS NULL OR o.effective_to > v_today)
                   AND (o.make IS NULL OR o.make = m.make)
                   AND (o.office IS NULL OR r.office IN (SELECT u.office FROM readings_under(o.office) u))
@@ -138,7 +169,7 @@ BEGIN
         GET DIAGNOSTICS v_count = ROW_COUNT;
         v_total := v_total + v_count;
     END LOOP;
-    RETURN v_total;
+    RETURN v_total + v_first;
 END
 $$;
 

@@ -80,6 +80,6 @@ GRANT SELECT, INSERT, UPDATE ON headend_layout TO headend;
 GRANT EXECUTE ON FUNCTION headend_collect, headend_collected, headend_push_new, ingest_take, ingest_adopt, ingest_keep, ingest_open,
     ingest_waiting, ingest_done, readings_partitions, readings_retire, readings_plan, readings_count_delivery TO headend;
 GRANT INSERT ON readings_schedule TO app;
-GRANT UPDATE (effective_to) ON readings_schedule TO app;
+GRANT UPDATE (effective_to, accepted_by, accepted_at, reason) ON readings_schedule TO app;
 GRANT EXECUTE ON FUNCTION readings_ask TO app;
 GRANT EXECUTE ON FUNCTION readings_silent, readings_standing, readings_under TO app, reader;

@@ -44,7 +44,8 @@ class Outside:
 
     `faults` is a profile of `bahal.fleet.faults`; `lost_links` a share in place of the profile's own. A share `dial_in`
     of the meters calls, first when the fleet starts if they have `calls_at_start`; another, `behind_gateways`, stands
-    behind gateways. `drifting` is the share of meters whose clock is off.
+    behind gateways. `drifting` is the share of meters whose clock is off; `tampers_an_hour` how often somebody tampers
+    with one of them.
     """
 
     meters: int
@@ -56,6 +57,7 @@ class Outside:
     behind_gateways: float = 0.0
     calls_at_start: bool = True
     drifting: float = 0.0
+    tampers_an_hour: float = 0.0
 
 
 class House:
@@ -261,7 +263,7 @@ def fleet_command(home: Home, outside: Outside, *, port: int, dial_in: int) -> l
         sys.executable, "-m", "bahal.entry.cli", "fleet",
         "--roster", str(roster_path(home)), "--port", str(port), "--reply-delay", str(outside.reply_delay),
         "--push-to", f"127.0.0.1:{dial_in}", "--faults", outside.faults, "--seed", str(outside.seed), *lost,
-        "--drifting", str(outside.drifting),
+        "--drifting", str(outside.drifting), "--tampers-an-hour", str(outside.tampers_an_hour),
         "--calls-at-start" if outside.calls_at_start else "--no-calls-at-start",
     ]  # fmt: skip
 

@@ -18,6 +18,7 @@ from bahal.fleet.calling import Caller
 from bahal.fleet.circle import AlreadyConnected, Circle
 from bahal.fleet.link import Links
 from bahal.fleet.store import UnknownMeter
+from bahal.fleet.tampers import KINDS, AlreadySo, TamperUnknown, tamper
 
 _LINE_AT_MOST: Final = 4096
 _IDLE_DEADLINE_S: Final = 120.0
@@ -81,6 +82,8 @@ class AdminDoor:
             return {"ok": False, "error": "not_understood"}
         if do == "call_all" and self._caller is not None:
             return {"ok": True, "calling": self._caller.call_all(float(asked.get("within_s", 0)))}
+        if do in ("tamper", "restore"):
+            return self._tamper(asked, on=do == "tamper")
         if do in self._of_circle:
             return {"ok": True} | self._of_circle[do]()
         act = self._at_meter.get(do) if isinstance(do, str) else None
@@ -96,6 +99,19 @@ class AdminDoor:
         except OSError as failure:
             return {"ok": False, "error": "movement_log", "why": str(failure)}
         return {"ok": True} | self._relay(row)
+
+    def _tamper(self, asked: dict[str, Any], *, on: bool) -> dict[str, Any]:
+        """`{"do": "tamper", "meter": SERIAL, "kind": "magnet"}` is what somebody does to a meter, `restore` its end."""
+        try:
+            row = self._row(asked)
+            tamper(self._circle, row, str(asked.get("kind", "")), on=on)
+        except UnknownMeter as refusal:
+            return {"ok": False, "error": "unknown_meter", "meter": refusal.asked}
+        except TamperUnknown as refusal:
+            return {"ok": False, "error": "unknown_tamper", "kind": refusal.asked, "kinds": list(KINDS)}
+        except AlreadySo as refusal:
+            return {"ok": False, "error": "already_so", "meter": refusal.meter, "kind": refusal.tamper}
+        return {"ok": True, "kind": asked["kind"], "on": on} | self._relay(row)
 
     def _row(self, asked: dict[str, Any]) -> int:
         """The meter that is named, by its serial or by its SIM."""

@@ -27,6 +27,7 @@ from bahal.fleet.link import Links
 from bahal.fleet.movements import MovementLog
 from bahal.fleet.roster import RosterError, RosterRow, read_roster
 from bahal.fleet.store import MeterColumns
+from bahal.fleet.tampers import Tamperers
 from bahal.shared.clock import Clock, RehearsalClock, WallClock
 
 _LOGGER: Final = logging.getLogger("bahal.fleet")
@@ -69,6 +70,7 @@ def run(
     lost_links: float | None = None,
     counters_path: Path | None = None,
     calls_at_start: bool = False,
+    tampers_an_hour: float = 0.0,
     drifting: float = 0.0,
 ) -> int:
     """Serve every meter of a roster until SIGTERM or SIGINT; then drain and return 0.
@@ -90,6 +92,7 @@ def run(
     :param counters_path: the file in which meters' counters outlive a killed process; None: they start above any used.
     :param drifting: the share of meters whose clock is off by up to some minutes. What clocks were set to stands in
         `clocks.jsonl` beside the log of movements, and holds over restarts.
+    :param tampers_an_hour: how often, over the whole fleet, somebody tampers with a meter; drawn from `seed`.
     :param calls_at_start: whether meters that call do so as soon as they are there.
     :raises FleetRefused: no such faults, or roster, log, clock or a socket cannot be used.
     """
@@ -121,7 +124,8 @@ def run(
     _let_drift(circle, drifting, seed, log_path.with_name("clocks.jsonl"))
     listener = _listener(*_address(host_port))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(circle, listener, target, admin_path, calls_at_start))
+        tampering = (seed, tampers_an_hour) if tampers_an_hour > 0 else None
+        runner.run(_serve(circle, listener, target, admin_path, calls_at_start, tampering))
     return 0
 
 
@@ -173,6 +177,7 @@ async def _serve(
     target: tuple[str, int] | None,
     admin_path: Path | None,
     calls_at_start: bool,
+    tampering: tuple[int, float] | None,
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -203,9 +208,14 @@ async def _serve(
     if caller is not None and calls_at_start:
         caller.call_all(_FIRST_CALLS_WITHIN_S)
     sweeper = loop.create_task(_sweep(links))
+    people = None if tampering is None else Tamperers(circle, seed=tampering[0], an_hour=tampering[1])
+    if people is not None:
+        people.begin()
     await stop.wait()
     _LOGGER.info("draining", extra={"open": len(links.open)})
     server.close()
+    if people is not None:
+        people.close()
     if door is not None:
         door.close()
     if caller is not None:

@@ -55,7 +55,9 @@ def _demand(meter: "SimulatedMeter", moment: int) -> tuple[int, int]:
 
 
 def _status(meter: "SimulatedMeter") -> BitString:
-    return india.status_word(*(() if meter.connected else (india.LOAD_DISCONNECTED_BIT,)))
+    mask = int(meter.setting("tampers", 0))
+    bits = [bit for bit in range(india.STATUS_BITS) if mask >> bit & 1]
+    return india.status_word(*bits, *(() if meter.connected else (india.LOAD_DISCONNECTED_BIT,)))
 
 
 def _last_event(family: str) -> Callable[["SimulatedMeter", int], int]:

@@ -56,6 +56,9 @@ def fleet(
     drifting: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of meters whose clock is off by up to some minutes.")
     ] = 0.0,
+    tampers_an_hour: Annotated[
+        float, typer.Option(min=0.0, help="How often somebody tampers with a meter, over the whole fleet.")
+    ] = 0.0,
     calls_at_start: Annotated[
         bool, typer.Option("--calls-at-start/--no-calls-at-start", help="Meters that call do so at once.")
     ] = True,
@@ -84,6 +87,7 @@ def fleet(
             counters_path=home.run / "meter-counters.bin",
             calls_at_start=calls_at_start,
             drifting=drifting,
+            tampers_an_hour=tampers_an_hour,
         )
     except meters.FleetRefused as refused:
         raise FleetDidNotStart(why=refused.detail) from refused

@@ -75,6 +75,9 @@ def up(
     reply_delay: Annotated[float, typer.Option(min=0.0, help="Seconds before each meter's reply (with --demo).")] = 0.5,
     monday: Annotated[str, typer.Option(help="The business day of the cut, YYYY-MM-DD (with --demo).")] = "2025-11-24",
     faults: Annotated[str, typer.Option(help=f"{FAULTS_HELP} (with --demo)")] = "none",
+    tampers_an_hour: Annotated[
+        float, typer.Option(min=0.0, help="With --demo: how often somebody tampers with a meter.")
+    ] = 0.0,
     drifting: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of meters whose clock is off (with --demo).")
     ] = 0.0,
@@ -105,6 +108,7 @@ def up(
             outside = Outside(
                 meters=consumers, seed=seed, reply_delay=reply_delay, faults=faults, dial_in=DIAL_IN,
                 behind_gateways=BEHIND_GATEWAYS, drifting=drifting,
+                tampers_an_hour=tampers_an_hour,
             )  # fmt: skip
         house.open_rooms(outside=outside)
         if demo and people and laid(home) is None:

@@ -33,7 +33,7 @@ def test_a_day_through_all_its_verbs(tmp_path: Path) -> None:
         rows = intervals(lake, f"M{nth}", wh, batch=nth, open_wh=0, close_wh=169)
         lake.append("interval", rows, writer="w", batch=nth)
     assert bahal(tmp_path, "lake", "verify", "--from", DAY).returncode == 1
-    hindi = bahal(tmp_path, "lake", "recompute", "--from", DAY, lang="hi")
+    hindi = bahal(tmp_path, "lake", "recompute", "--lake-only", "--from", DAY, lang="hi")
     assert "3 मीटर, 1 में अनुमान" in hindi.stdout
     assert "कुछ अंतराल नहीं आए" in hindi.stdout
     assert bahal(tmp_path, "lake", "verify", "--from", DAY).stdout == "2025-11-20: 3 meters; well\n"

@@ -12,10 +12,20 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from django.db import DatabaseError
 
 from bahal.domains.network.queries import losses
+from bahal.domains.readings.errors import (
+    EditAccepted,
+    EditOfOne,
+    EditReasonMissing,
+    EditUnknown,
+    EditWrong,
+    OfficerMayNotEdit,
+)
 from bahal.domains.readings.work import latest_runs
-from bahal.foundation.rows import many, value
+from bahal.foundation.rows import many, run, value
+from bahal.journeys.edit_readings import accept_edit, propose_edit
 from bahal.journeys.set_input_meter import set_input_meter
 from bahal.journeys.set_rules import accept, propose
 from bahal.journeys.validate_day import parameters_in_force
@@ -143,8 +153,8 @@ def test_at_the_latest_hour_a_day_is_taken_as_it_is(grid: Grid, lake: Lake) -> N
     bring(grid, lake, grid.of(0)[:2])
     assert work(lake, clock(24, 9, 59)) == 0
     assert work(lake, clock(24, 10)) == 3
-    run = latest_runs(start=SUNDAY, end=date(2025, 11, 24))["validate", SUNDAY]
-    assert (run.why, run.in_permille) == ("latest_hour", 1_000 * 2 // 11)
+    latest = latest_runs(start=SUNDAY, end=date(2025, 11, 24))["validate", SUNDAY]
+    assert (latest.why, latest.in_permille) == ("latest_hour", 1_000 * 2 // 11)
 
 
 def test_one_works_at_a_time(grid: Grid, lake: Lake) -> None:
@@ -250,6 +260,53 @@ def test_when_and_by_what_is_data_of_two_officers(grid: Grid, lake: Lake) -> Non
     bring(grid, lake, grid.of(0)[:2])
     assert work(lake, clock(24, 3)) == 3
     assert {row["parameters"] for row in results(lake)} == {"validation-2"}
+
+
+def test_a_value_is_put_in_by_two_and_what_stood_there_stays(grid: Grid, lake: Lake) -> None:
+    meters = [*grid.of(0), "INPUT"]
+    meter = meters[0]
+    times: dict[str, Any] = {"at": datetime.now(UTC), "business_at": clock(24, 11)}
+    given: dict[str, Any] = {"lake": lake, "meter": meter, "day": SUNDAY, "first": 10, "reason": "photo of the display"}
+    with pytest.raises(EditWrong):
+        propose_edit(**given, wh=[1], officer="ee", **times)  # not validated yet
+    bring(grid, lake, meters)
+    work(lake, clock(24, 2))
+    before = {row["meter"]: row for row in results(lake)}
+    for wrong in ([], [-1], [10**7], [1] * 39):
+        with pytest.raises(EditWrong):
+            propose_edit(**given, wh=wrong, officer="ee", **times)
+    with pytest.raises(OfficerMayNotEdit):
+        propose_edit(**given, wh=[1], officer="cashier", **times)
+    with pytest.raises(EditReasonMissing):
+        propose_edit(**given | {"reason": " "}, wh=[1], officer="ee", **times)
+    edit = propose_edit(**given, wh=[7, 8], officer="ee", **times)
+    assert work(lake, clock(24, 11)) == 0  # one person changes nothing
+    with pytest.raises(EditOfOne):
+        accept_edit(edit=edit, officer="ee", reason="mine", **times)
+    accept_edit(edit=edit, officer="se", reason="seen", **times)
+    with pytest.raises(EditAccepted):
+        accept_edit(edit=edit, officer="se", reason="again", **times)
+    with pytest.raises(EditUnknown):
+        accept_edit(edit=99, officer="se", reason="x", **times)
+    assert work(lake, clock(24, 11)) == 2
+    after = {row["meter"]: row for row in results(lake)}
+    assert after[meter]["wh"][10:12] == [7, 8]
+    assert after[meter]["wh"][:10] + after[meter]["wh"][12:] == before[meter]["wh"][:10] + before[meter]["wh"][12:]
+    assert after[meter]["flags"] & Rule.EDITED
+    assert after[meter]["estimated"] == bytes([0, 0b00110000, 0, 0, 0, 0])
+    assert all(not after[other]["flags"] & Rule.EDITED for other in meters[1:])
+    assert many("SELECT was, wh, proposed_by, accepted_by, run IS NOT NULL FROM readings_edit") == [
+        (before[meter]["wh"][10:12], [7, 8], "ee", "se", True)
+    ]
+    raw = {row["meter"]: row["wh"] for row in lake.rows("interval", day=SUNDAY).to_pylist()}
+    assert raw[meter] == before[meter]["wh"]  # what came is never edited
+    assert work(lake, clock(24, 12)) == 0
+    # It stands when more of the day comes, and every run after it has it.
+    bring(grid, lake, [meter])
+    assert work(lake, clock(24, 23)) == 2
+    assert {row["meter"]: row for row in results(lake)}[meter]["wh"][10:12] == [7, 8]
+    with pytest.raises(DatabaseError, match="stays as it was"):
+        run("UPDATE readings_edit SET accepted_by = 'x'")
 
 
 def _environ(grid: Grid, **more: str) -> dict[str, str]:

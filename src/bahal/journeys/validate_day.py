@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from bahal.domains.protection.queries import document_in_force
 from bahal.domains.protection.rulebook import head_of, read_numbers
+from bahal.domains.readings.edits import edits_of, taken
 from bahal.foundation.audit.operations import record
 from bahal.foundation.rows import many
 from bahal.foundation.transactions import transaction
@@ -21,7 +22,7 @@ from bahal.lake.cluster import run_day
 from bahal.lake.knowing import KNOWN, know
 from bahal.lake.layout import Lake
 from bahal.lake.vee.rules import Parameters, Rule
-from bahal.lake.vee.run import Ran
+from bahal.lake.vee.run import Edit, Ran
 from bahal.shared.crash import crash_point
 
 HALF_HOURS = 48
@@ -51,13 +52,25 @@ def validate_day(
     """
     number = int(at.timestamp() * 1_000) if run is None else run
     _know(lake, day, slots=slots, batch=number)
+    put_in = edits_of(day=day)
     done = run_day(
-        lake, day=day, run=number, parameters=parameters_in_force(day), buckets=buckets, told=_exchanged(day)
+        lake,
+        day=day,
+        run=number,
+        parameters=parameters_in_force(day),
+        buckets=buckets,
+        told=_exchanged(day),
+        edits=[Edit(each.meter, each.slots, each.first, tuple(each.wh)) for each in put_in],
     )
     crash_point("days.validated")
     with transaction():
         data = {"day": day, "run": number, "meters": done.meters, "estimated": done.estimated, "found": done.findings}
         record(actor=actor, act="readings.validated", subject=f"day {day}", data=data, at=at, business_at=business_at)
+        if put_in:
+            mine = None if buckets is None else set(buckets)
+            taken(
+                ids=[e.id for e in put_in if mine is None or int(lake.bucket_of([e.meter])[0]) in mine], in_run=number
+            )
         if beside is not None:
             beside(done)
     return done

@@ -1,5 +1,5 @@
 """Days are worked through by themselves: validated when enough is in, balanced after that, each week looked at for
-falling consumption, and validated again where data came late.
+falling consumption, and validated again where data came late or two officers put another value in.
 
 One process at a time does it; what it was killed over is taken up by the next, under the same number, and done once.
 """
@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta
 
 from bahal.domains.protection.queries import document_in_force
 from bahal.domains.protection.rulebook import read_numbers
+from bahal.domains.readings.edits import edits_to_take
 from bahal.domains.readings.work import (
     Readiness,
     Run,
@@ -72,6 +73,10 @@ def _next(lake: Lake, at: datetime, business_at: datetime) -> bool:
         balanced = runs.get(("balance", day))
         if balanced is None or balanced.done_at is None or balanced.nth < validated.nth:
             return _balance(lake, day, validated.why, at, business_at)
+    for day, of_day in edits_to_take(start=days[0], end=today).items():
+        if ("validate", day) in runs:
+            buckets = sorted({int(lake.bucket_of([each.meter])[0]) for each in of_day})
+            return _validate(lake, day, "edited", at, business_at, buckets)
     if _fall(lake, days, runs, ready, at, business_at):
         return True
     return _late(lake, days, runs, ready, at, business_at)

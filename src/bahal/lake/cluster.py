@@ -5,13 +5,13 @@ address: each reads its bucket, and commits what came out by itself, once per ru
 """
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from bahal.lake.layout import Lake
 from bahal.lake.vee.rules import Parameters
-from bahal.lake.vee.run import Ran, drawing_transformers, total, validate_bucket, validate_day
+from bahal.lake.vee.run import Edit, Ran, drawing_transformers, total, validate_bucket, validate_day
 from bahal.shared.errors import ENVIRONMENT, Refusal
 
 
@@ -32,17 +32,19 @@ def run_day(
     parameters: Parameters,
     buckets: Collection[int] | None = None,
     told: Mapping[str, int] | None = None,
+    edits: Sequence[Edit] = (),
     address: str | None = None,
 ) -> Ran:
     """Validate a day on the cluster at `address`, else at `BAHAL_RAY`, else here.
 
     :param buckets: only these; None for all.
     :param told: what else the business knows of meters on this day, `Rule` bits by serial.
+    :param edits: what officers put in the place of intervals, in the order in which they were accepted.
     :raises ClusterSilent: there is no such cluster, or Bahal was installed without its extra `cluster`.
     """
     where = address or os.environ.get("BAHAL_RAY")
     if not where:
-        return validate_day(lake, day=day, run=run, parameters=parameters, buckets=buckets, told=told)
+        return validate_day(lake, day=day, run=run, parameters=parameters, buckets=buckets, told=told, edits=edits)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     try:
         import ray
@@ -55,7 +57,9 @@ def run_day(
     there: Any = ray.remote(validate_bucket)  # type: ignore[arg-type]  # typed for functions without arguments
     drawing = ray.put(drawing_transformers(lake, day=day))
     parts = [
-        there.remote(lake.uri, day=day, bucket=bucket, run=run, parameters=parameters, drawing=drawing, told=told)
+        there.remote(
+            lake.uri, day=day, bucket=bucket, run=run, parameters=parameters, drawing=drawing, told=told, edits=edits
+        )
         for bucket in (range(lake.buckets) if buckets is None else buckets)
     ]
     return total(ray.get(parts))

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from bahal.lake.layout import SCHEMAS, Lake, grid
-from bahal.lake.vee.rules import MISSING_VALUE
+from bahal.lake.vee.rules import MISSING_VALUE, Rule
 
 SAFE: Final = timedelta(days=7)
 """Files that no table names any more stay this long: a reader that began before may still hold them."""
@@ -84,6 +84,8 @@ def look(lake: Lake, *, day: date) -> Looked:
             faults["below_zero"] += int(((wh < 0) & (wh != MISSING_VALUE)).any(axis=1).sum())
             faults["wrong_total"] += int((total != part["total_wh"].to_numpy()).sum())
             moved = pc.subtract(part["close_wh"], part["open_wh"])
-            off = pc.and_(part["estimated"].is_valid(), pc.not_equal(moved, part["total_wh"]))
+            edited = pc.not_equal(pc.bit_wise_and(part["flags"], int(Rule.EDITED)), 0)
+            unsure = pc.and_not(part["estimated"].is_valid(), edited)  # for an edit two officers stand
+            off = pc.and_(unsure, pc.not_equal(moved, part["total_wh"]))
             faults["off_register"] += pc.sum(pc.fill_null(off, False)).as_py() or 0
     return Looked(meters, {name: count for name, count in faults.items() if count})

@@ -73,3 +73,51 @@ class RegisterMalformed(Refusal):
     code = "register_malformed"
     hi = "`{register}` रजिस्टर का OBIS नाम नहीं है (जैसे 1.0.1.8.0.255)।"
     en = "`{register}` is not the OBIS name of a register (such as 1.0.1.8.0.255)."
+
+
+class EditWrong(Refusal):
+    """Values that cannot stand in a day."""
+
+    code = "edit_wrong"
+    hi = "मीटर {meter}, {day}: ये मान नहीं रखे जा सकते: {why}।"
+    en = "Meter {meter}, {day}: these values cannot stand there: {why}."
+
+
+class EditUnknown(Refusal):
+    """No edit has this number."""
+
+    code = "edit_unknown"
+    hi = "मान-संशोधन {edit} नहीं है।"
+    en = "There is no edit {edit}."
+
+
+class EditAccepted(Refusal):
+    """An edit is accepted once."""
+
+    code = "edit_accepted"
+    hi = "मान-संशोधन {edit} को {accepted_by} पहले ही स्वीकार कर चुके हैं।"
+    en = "Edit {edit} was accepted by {accepted_by} already."
+
+
+class EditOfOne(Refusal):
+    """A value is edited by two people."""
+
+    code = "edit_of_one"
+    hi = "मान-संशोधन {proposed_by} का है: स्वीकृति किसी और की चाहिए।"
+    en = "{proposed_by} proposed this edit: somebody else has to accept it."
+
+
+class EditReasonMissing(Refusal):
+    """An edit is proposed and accepted with a reason."""
+
+    code = "edit_reason_missing"
+    hi = "कारण लिखें।"
+    en = "State the reason."
+
+
+class OfficerMayNotEdit(Refusal):
+    """His role edits no readings."""
+
+    code = "officer_may_not_edit"
+    hi = "{login} ({role}) पठन नहीं बदल सकते।"
+    en = "{login} ({role}) may not edit readings."

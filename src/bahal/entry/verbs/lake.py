@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bahal.entry import answering
+from bahal.entry.business import enter
 from bahal.entry.verbs.arrears import day_of
 from bahal.shared.clock import clock_of, day_in_india
 from bahal.shared.errors import REFUSED
@@ -18,6 +20,7 @@ from bahal.shared.text import language_of
 
 if TYPE_CHECKING:
     from bahal.lake.layout import Lake
+    from bahal.lake.vee.run import Ran
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as one JSON object.")]
 From = Annotated[str, typer.Option("--from", help="The first day, like 2025-11-20; yesterday unless given.")]
@@ -57,16 +60,25 @@ def make(
     )
 
 
-def recompute(from_: From = "", to: To = "", as_json: AsJson = False) -> None:
-    """Validate and estimate days anew, as a new run; on the cluster at BAHAL_RAY if that is set. Nothing is edited."""
-    from bahal.lake.cluster import run_day
-    from bahal.lake.vee.rules import SENTENCES, Parameters, Rule
+def recompute(
+    from_: From = "",
+    to: To = "",
+    lake_only: Annotated[
+        bool, typer.Option("--lake-only", help="By the rules that Bahal ships, without the business's database.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Validate and estimate days anew, as a new run; on the cluster at BAHAL_RAY if that is set. Nothing is edited.
+
+    What the business knows (rules in force, exchanges, edits) counts, unless `--lake-only`.
+    """
+    from bahal.lake.vee.rules import SENTENCES, Rule
 
     lake = _opened()
-    run = int(clock_of().wall().timestamp() * 1_000)
+    validate, run = _by_itself(lake) if lake_only else _by_the_business(lake)
     done = []
     for day in _days(from_, to):
-        ran = run_day(lake, day=day, run=run, parameters=Parameters())
+        ran = validate(day)
         done.append({"day": day.isoformat(), "meters": ran.meters, "estimated": ran.estimated, "found": ran.findings})
         if not as_json:
             hindi = language_of() == "hi"
@@ -132,6 +144,26 @@ def verify(from_: From = "", to: To = "", as_json: AsJson = False) -> None:
             typer.echo(f"{day}: {looked.meters} {('मीटर', 'meters')[side]}; {faults or ('ठीक', 'well')[side]}")
     if any(looked.faults for looked in found.values()):
         raise typer.Exit(REFUSED)
+
+
+def _by_itself(lake: Lake) -> tuple[Callable[[date], Ran], int]:
+    from bahal.lake.cluster import run_day
+    from bahal.lake.vee.rules import Parameters
+
+    run = int(clock_of().wall().timestamp() * 1_000)
+    return lambda day: run_day(lake, day=day, run=run, parameters=Parameters()), run
+
+
+def _by_the_business(lake: Lake) -> tuple[Callable[[date], Ran], int]:
+    clock = enter()
+    from bahal.journeys.validate_day import validate_day
+
+    at, business_at = clock.wall(), clock.now()
+    run = int(at.timestamp() * 1_000)
+    return (
+        lambda day: validate_day(lake=lake, day=day, actor="cli", at=at, business_at=business_at, run=run),
+        run,
+    )
 
 
 def _opened() -> Lake:

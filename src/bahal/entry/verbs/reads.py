@@ -55,6 +55,11 @@ def add_to(app: typer.Typer) -> None:
     schedule.command("propose")(propose_schedule)
     schedule.command("accept")(accept_schedule)
     reads.add_typer(schedule, name="schedule")
+    edit = typer.Typer(invoke_without_command=True, help="Values put in by hand; by two officers.")
+    edit.callback()(list_edits)
+    edit.command("propose")(propose_edit)
+    edit.command("accept")(accept_edit)
+    reads.add_typer(edit, name="edit")
     app.add_typer(reads, name="reads")
 
 
@@ -238,6 +243,64 @@ def accept_schedule(
     journey(schedule=schedule, officer=officer, reason=reason, at=clock.wall(), business_at=clock.now())
     hi, en = "पठन-कार्यक्रम {schedule} स्वीकृत", "Reading schedule {schedule} is accepted"
     answering.answer({"schedule": schedule}, as_json=as_json, hi=hi, en=en)
+
+
+def list_edits(context: typer.Context, as_json: AsJson = False) -> None:
+    """Edits, those that wait for a second officer first."""
+    if context.invoked_subcommand is not None:
+        return
+    enter()
+    from bahal.domains.readings.edits import edits
+
+    rows = edits(most=100)
+    if as_json:
+        typer.echo(json.dumps({"edits": [each._asdict() for each in rows]}, ensure_ascii=False, default=str))
+        return
+    hindi = language_of() == "hi"
+    for each in rows:
+        waits = "स्वीकृति बाकी" if hindi else "waits for a second officer"
+        state = waits if each.accepted_by is None else f"{each.proposed_by} + {each.accepted_by}"
+        typer.echo(f"#{each.id}  {each.meter}  {each.day:%d-%m-%Y}  {each.first}+{len(each.wh)}"
+                   f"  {sum(each.was)} -> {sum(each.wh)} Wh  {state}: {each.reason}")  # fmt: skip
+
+
+def propose_edit(
+    meter: Annotated[str, typer.Argument(help="The meter's serial.")],
+    day: Annotated[str, typer.Argument(help="The day, like 2025-11-20.")],
+    first: Annotated[int, typer.Option(help="The first interval, counted from 0 at midnight.")],
+    wh: Annotated[str, typer.Option(help="Wh of it and of those after it, like 120,115,130.")],
+    reason: Annotated[str, typer.Option(help="Why; it stays on record.")],
+    officer: Annotated[str, typer.Option("--as", help="Who proposes.")],
+    as_json: AsJson = False,
+) -> None:
+    """Propose values for intervals of a validated day; nothing changes before a second officer accepts them."""
+    clock = enter()
+    from bahal.journeys.edit_readings import propose_edit as journey
+    from bahal.lake.layout import lake_uri, open_lake
+
+    try:
+        values = [int(each) for each in wh.split(",")]
+    except ValueError:
+        raise typer.BadParameter(wh, param_hint="--wh") from None
+    made = journey(
+        lake=open_lake(lake_uri(Home.of().path)), meter=meter, day=day_of(day), first=first, wh=values, reason=reason,
+        officer=officer, at=clock.wall(), business_at=clock.now(),
+    )  # fmt: skip
+    answering.answer({"edit": made}, as_json=as_json, hi="संशोधन {edit} प्रस्तावित", en="Edit {edit} is proposed")
+
+
+def accept_edit(
+    edit: Annotated[int, typer.Argument(help="Its number.")],
+    officer: Annotated[str, typer.Option("--as", help="Who accepts: another than proposed it.")],
+    reason: Annotated[str, typer.Option(help="Why; it stays on record.")],
+    as_json: AsJson = False,
+) -> None:
+    """Accept an edit: the worker validates its day again with it."""
+    clock = enter()
+    from bahal.journeys.edit_readings import accept_edit as journey
+
+    journey(edit=edit, officer=officer, reason=reason, at=clock.wall(), business_at=clock.now())
+    answering.answer({"edit": edit}, as_json=as_json, hi="संशोधन {edit} स्वीकृत", en="Edit {edit} is accepted")
 
 
 def silent(office: Office = None, as_json: AsJson = False) -> None:

@@ -346,6 +346,15 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{day} की जाँच, क्रम {run}: {meters} मीटर, {estimated} में अनुमान।",
         "{day} validated, run {run}: {meters} meters, estimates in {estimated}.",
     ),
+    "readings.edit_proposed": (
+        "मीटर {meter}, {day}: {intervals} अंतरालों में {was_wh} Wh के स्थान पर {wh} Wh प्रस्तावित (संशोधन {edit}): {reason}।",
+        "Meter {meter}, {day}: {wh} Wh proposed in place of {was_wh} Wh in {intervals} intervals (edit {edit}): "
+        "{reason}.",
+    ),
+    "readings.edited": (
+        "मीटर {meter}, {day}: {proposed_by} का संशोधन {edit} स्वीकृत: {reason}।",
+        "Meter {meter}, {day}: edit {edit}, proposed by {proposed_by}, accepted: {reason}.",
+    ),
     "readings.asked": (
         "{meters} मीटरों का पठन माँगा गया, रजिस्टर {register}।",
         "Reads of {meters} meters asked for, register {register}.",

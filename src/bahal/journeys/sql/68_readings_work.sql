@@ -8,7 +8,7 @@ CREATE TABLE readings_run (
     day date NOT NULL,
     nth integer NOT NULL CHECK (nth > 0),
     run bigint NOT NULL,
-    why text NOT NULL CHECK (why IN ('in', 'latest_hour', 'late', 'asked')),
+    why text NOT NULL CHECK (why IN ('in', 'latest_hour', 'late', 'edited')),
     in_permille integer,                        -- of the half hours that were to come
     rules text NOT NULL,
     rows integer[] NOT NULL DEFAULT '{}',
@@ -56,3 +56,37 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
 $$;
 REVOKE ALL ON FUNCTION readings_in, readings_days FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION readings_in, readings_days TO app, reader;
+
+-- What two people put in the place of a day's intervals, for a reason; `was` is what stood there. Nothing is edited in the
+-- lake: the next run of that day takes it (`run`), and marks the day and its intervals for ever.
+CREATE TABLE readings_edit (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    meter text NOT NULL,
+    day date NOT NULL,
+    slots smallint NOT NULL,
+    first smallint NOT NULL CHECK (first >= 0),
+    wh integer[] NOT NULL CHECK (cardinality(wh) > 0 AND first + cardinality(wh) <= slots AND 0 <= ALL (wh)),
+    was integer[] NOT NULL CHECK (cardinality(was) = cardinality(wh)),
+    reason text NOT NULL CHECK (reason <> ''),
+    proposed_by text NOT NULL,
+    proposed_at timestamptz NOT NULL,
+    accepted_by text CHECK (accepted_by <> proposed_by),
+    accepted_at timestamptz,
+    accepted_why text,
+    run bigint
+);
+CREATE INDEX readings_edit_day ON readings_edit (day, id) WHERE accepted_by IS NOT NULL;
+CREATE FUNCTION readings_edit_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    v_free text[] := CASE WHEN OLD.accepted_by IS NULL THEN ARRAY['accepted_by', 'accepted_at', 'accepted_why']
+                          WHEN OLD.run IS NULL THEN ARRAY['run'] ELSE ARRAY[]::text[] END;
+BEGIN
+    IF (to_jsonb(NEW) - v_free) IS DISTINCT FROM (to_jsonb(OLD) - v_free) THEN
+        RAISE EXCEPTION 'edit % stays as it was', OLD.id USING ERRCODE = 'BH001';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER stay BEFORE UPDATE ON readings_edit FOR EACH ROW EXECUTE FUNCTION readings_edit_stays();
+CREATE TRIGGER keep_rows BEFORE DELETE ON readings_edit FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER keep_table BEFORE TRUNCATE ON readings_edit FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+GRANT SELECT, INSERT, UPDATE (accepted_by, accepted_at, accepted_why, run) ON readings_edit TO app;

@@ -109,3 +109,14 @@ def meter_days(lake: Lake, *, meter: str, days: Iterable[date]) -> dict[date, Me
             read = _part(mine, mine["slots"][0].as_py())
             found[day] = MeterDay(day, read.wh[0], int(read.estimated[0].sum()), int(read.total_wh[0]))
     return found
+
+
+def intervals_of(lake: Lake, *, meter: str, day: date) -> list[int] | None:
+    """A meter's validated intervals of a day in its own length, Wh; None where the day was not validated."""
+    bucket = int(lake.bucket_of([meter])[0])
+    rows = lake.rows("validated", day=day, bucket=bucket, columns=["meter", "run", "wh"])
+    mine = latest_rows(rows.filter(pc.equal(rows["meter"], meter)))
+    if not mine.num_rows:
+        return None
+    found: list[int] = mine["wh"][0].as_py()
+    return found

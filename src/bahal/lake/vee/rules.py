@@ -31,6 +31,7 @@ class Rule(IntFlag):
     STALE = 1 << 14
     UNIT_CHANGE = 1 << 15
     CLOCK_SET = 1 << 16
+    EDITED = 1 << 17
 
 
 NOTED_AT_INTAKE: Final = (
@@ -59,6 +60,7 @@ SENTENCES: Final[Mapping[Rule, tuple[str, str]]] = MappingProxyType(
         Rule.FUTURE: ("भविष्य का समय", "stamped in the future"),
         Rule.STALE: ("बहुत पुराना समय", "stamped long ago"),
         Rule.CLOCK_SET: ("इस दिन मीटर की घड़ी बदली गई", "the meter's clock was moved on this day"),
+        Rule.EDITED: ("दो अधिकारियों ने मान बदला", "two officers put another value in"),
         Rule.UNIT_CHANGE: ("इकाई या गुणक बदला", "the unit or scaler changed"),
     }
 )

@@ -5,10 +5,10 @@ and the rows that it writes are the same.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,15 @@ from bahal.lake.vee.validation import DAY_S, Days, validate
 
 _LOAD_UNKNOWN: Final = 2**31 - 1
 """A meter of which the business knows nothing is judged by no load: a flag must not rest on what is not known."""
+
+
+class Edit(NamedTuple):
+    """Wh that officers put in the place of a meter's intervals of a day of `slots`, from the interval `first` on."""
+
+    meter: str
+    slots: int
+    first: int
+    wh: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +52,19 @@ def validate_day(
     parameters: Parameters,
     buckets: Collection[int] | None = None,
     told: Mapping[str, int] | None = None,
+    edits: Sequence[Edit] = (),
 ) -> Ran:
     """Validate a day, bucket by bucket in this process. A run that was done before is not done again.
 
     :param buckets: only these; None for all.
     :param told: what else the business knows of meters on this day, `Rule` bits by serial.
+    :param edits: what officers put in the place of intervals, in the order in which they were accepted.
     """
     drawing = drawing_transformers(lake, day=day)
     return total(
-        validate_bucket(lake.uri, day=day, bucket=bucket, run=run, parameters=parameters, drawing=drawing, told=told)
+        validate_bucket(
+            lake.uri, day=day, bucket=bucket, run=run, parameters=parameters, drawing=drawing, told=told, edits=edits
+        )
         for bucket in (range(lake.buckets) if buckets is None else buckets)
     )
 
@@ -89,11 +102,12 @@ def validate_bucket(
     parameters: Parameters,
     drawing: npt.NDArray[np.int64],
     told: Mapping[str, int] | None = None,
+    edits: Sequence[Edit] = (),
 ) -> Ran:
     """Validate and estimate a bucket's day and append what came out, once per run."""
     lake = open_lake(uri)
     merged = [_noted(days, told or {}) for days in merged_days(lake, day=day, bucket=bucket)]
-    parts = [_validated(lake, days, day, bucket, run, parameters, drawing) for days in merged]
+    parts = [_validated(lake, days, day, bucket, run, parameters, drawing, edits) for days in merged]
     if not parts:
         return Ran(0, 0, {})
     rows = pa.concat_tables(parts)
@@ -126,11 +140,18 @@ def _validated(
     run: int,
     parameters: Parameters,
     drawing: npt.NDArray[np.int64],
+    edits: Sequence[Edit],
 ) -> pa.Table:
     judged = days_to_judge(lake, days, day=day, bucket=bucket, drawing=drawing)
     flags = validate(judged, parameters)
     wh = _without_impossible(days.wh, flags, judged.load_w, parameters)
+    edited = _edited(days, wh, edits)
+    if edited is not None:
+        wh = edited.wh
+        flags |= edited.estimated.any(axis=1).astype(np.int32) * np.int32(Rule.EDITED)
     done = _estimated(lake, days, wh, day, bucket)
+    if edited is not None:
+        done.estimated[edited.estimated] = True  # nobody measured it
     packed = np.packbits(done.estimated, axis=1)
     size = packed.shape[1]
     any_: npt.NDArray[np.bool_] = np.asarray(done.estimated.any(axis=1))
@@ -155,6 +176,20 @@ def _validated(
         ],
         schema=VALIDATED,
     )
+
+
+def _edited(days: Merged, wh: npt.NDArray[np.int32], edits: Sequence[Edit]) -> Estimated | None:
+    """The days with what officers put in, and where; None where they put nothing."""
+    mine = [each for each in edits if each.slots == days.slots]
+    if not mine:
+        return None
+    place = pc.index_in(pa.array([each.meter for each in mine], pa.string()), days.meter).to_pylist()
+    filled, marks = wh.copy(), np.zeros(wh.shape, np.bool_)
+    for each, row in zip(mine, place, strict=True):
+        if row is not None:
+            filled[row, each.first : each.first + len(each.wh)] = each.wh
+            marks[row, each.first : each.first + len(each.wh)] = True
+    return Estimated(filled, marks) if marks.any() else None
 
 
 def _without_impossible(

@@ -480,6 +480,14 @@ def test_a_hostile_application_sets_no_clock(world: World) -> None:
     ):
         with pytest.raises(denied):
             world.app.execute(statement)  # type: ignore[arg-type]
+    for role in ("headend", "reader"):  # who reads sets nothing either
+        with pytest.raises(denied):
+            world.another(role).execute("SELECT * FROM interlock_clocks_claim('w', 9, 5, 8, now())")
+        with pytest.raises(denied):
+            world.another(role).execute(
+                "INSERT INTO interlock_clock (meter, proposed_by, proposed_at, seen_s, seen_at)"
+                " VALUES ('x', 'ee', now(), 200, now())"
+            )
     for state in ("sent", "verified", "claimed", "unknown"):
         with pytest.raises(psycopg.DatabaseError, match="may not take it"):
             world.app.execute("UPDATE interlock_clock SET state = %s WHERE id = %s", (state, number))

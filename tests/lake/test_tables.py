@@ -155,3 +155,21 @@ def test_lists_and_grids_are_the_same_values() -> None:
     assert grid(holes, 2, missing=NONE).tolist() == [[1, 2], [NONE, NONE], [3, NONE]]
     with pytest.raises(ValueError, match="lengths"):
         grid(pa.array([[1], [1, 2]], pa.list_(pa.int32())), 2, missing=NONE)
+
+
+@pytest.mark.parametrize("order", list(permutations(((1, -7_200), (2, 0), (3, None), (4, 90)))))
+def test_a_day_keeps_the_worst_that_its_clock_was(lake: Lake, order: tuple[tuple[int, int | None], ...]) -> None:
+    """A batch that comes after a clock was set says nothing of what was stamped before."""
+    for batch, drift in order:
+        rows = intervals(lake, "M1", [1] * 24, batch=batch, drift_s=drift)
+        lake.append("interval", rows, writer=f"w{batch}", batch=batch)
+    (merged,) = merged_days(lake, day=DAY, bucket=int(lake.bucket_of(["M1"])[0]))
+    assert merged.drift_s.tolist() == [-7_200]
+    assert validate_day(lake, day=DAY, run=1, parameters=Parameters()).findings["clock_drift"] == 1
+
+
+def test_a_clock_that_nobody_compared_counts_as_right(lake: Lake) -> None:
+    lake.append("interval", intervals(lake, "M1", [1] * 24, batch=1, noted=int(Rule.CLOCK_SET)), writer="w", batch=1)
+    found = validate_day(lake, day=DAY, run=1, parameters=Parameters()).findings
+    assert "clock_drift" not in found
+    assert found["clock_set"] == 1

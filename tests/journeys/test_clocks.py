@@ -280,5 +280,14 @@ def test_the_verbs(world: World) -> None:
     assert told == {"ordered": [world.serials[0]], "waiting_for_second": []}
     assert "authorised" in bahal("clock", world.serials[0])
     assert "अधिकृत" in bahal("clock", world.serials[0], lang="hi")
+    assert json.loads(bahal("clock", world.serials[0], "--cancel", "--json")) == {
+        "withdrawn": value("SELECT id FROM interlock_clock WHERE meter = %s", world.serials[0]),
+        "meter": world.serials[0],
+    }
+    assert json.loads(bahal("clock", world.serials[0], "--cancel", "--json", code=1))["error"] == "no_clock_order"
+    assert "cancelled (withdrawn by an officer)" in bahal("clock", world.serials[0])
+    assert sweep(world) == 0  # for a day it is not proposed again
+    bahal("clock", world.serials[0], "--set", "--cancel", code=2)
+    assert acts()[-1] == "clock.withdrawn"
     assert bahal("clocks", "--order", "--as", "ee").startswith("1 clocks ordered")
     assert json.loads(bahal("clocks", "--json"))["clocks"][0]["state"] == "authorised"

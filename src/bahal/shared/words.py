@@ -339,6 +339,7 @@ WORDS: Mapping[str, Section] = {
         "round_trip_too_long": ("उत्तर में बहुत देर", "the round trip is too long"),
         "stopped": ("सब रोक दिया गया है", "everything is stopped"),
         "own_clock_off": ("हमारी अपनी घड़ी गलत", "our own clock is off"),
+        "withdrawn": ("आदेश वापस लिया गया", "withdrawn by an officer"),
         "too_old": ("आदेश पुराना हो गया", "the order is too old"),
     },
     "task causes": {

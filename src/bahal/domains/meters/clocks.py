@@ -14,6 +14,7 @@ from bahal.domains.meters.errors import (
     ClockTooFar,
     ClockUnmeasured,
     NoClockLimits,
+    NoClockOrder,
 )
 from bahal.foundation.rows import columns, many, one, run, value
 from bahal.foundation.transactions import transaction_required
@@ -239,6 +240,22 @@ def check(orders: Sequence[int], *, officer: str, at: datetime) -> None:
         " WHERE id = ANY(%s::bigint[])",
         officer, at, list(orders),
     )  # fmt: skip
+
+
+@transaction_required
+def withdraw(*, meter: str, at: datetime) -> int:
+    """Withdraw the order for a clock before the interlock takes it in hand; which.
+
+    :raises NoClockOrder: there is none, or it is in hand.
+    """
+    order = value(
+        "UPDATE interlock_clock SET state = 'cancelled', ended_at = %s, taken_at = %s, reason = 'withdrawn'"
+        " WHERE meter = %s AND state IN ('proposed', 'authorised') RETURNING id",
+        at, at, meter,
+    )  # fmt: skip
+    if order is None:
+        raise NoClockOrder(meter=meter)
+    return int(order)
 
 
 @transaction_required

@@ -59,6 +59,14 @@ class ClockOrderOpen(Refusal):
     en = "Order {order} for the clock of meter {meter} is open already."
 
 
+class NoClockOrder(Refusal):
+    """No order for this clock can be withdrawn: there is none, or the interlock has it in hand."""
+
+    code = "no_clock_order"
+    hi = "मीटर {meter} की घड़ी का कोई आदेश वापस नहीं लिया जा सकता।"
+    en = "There is no order for the clock of meter {meter} that can be withdrawn."
+
+
 class MeterFileMalformed(Refusal):
     """The file's first line does not name the columns."""
 

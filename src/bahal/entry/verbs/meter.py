@@ -96,18 +96,32 @@ def clock(
     serial: Annotated[str, typer.Argument(help="The meter's serial.")],
     set_it: Annotated[bool, typer.Option("--set", help="Order that it be set, by the interlock, within its limits.")]
     = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Withdraw its order, if the interlock has not begun.")]
+    = False,
     officer: Officer = "ee",
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """How far a meter's clock is off and what was ordered about it; with --set order that it be set."""
+    """How far a meter's clock is off and what was ordered about it; order that it be set, or withdraw that."""
+    if set_it and cancel:
+        raise typer.BadParameter("--set / --cancel", param_hint="--set")
     time = enter()
     from bahal.domains.meters import clocks as known
     from bahal.domains.meters.errors import ClockUnmeasured
     from bahal.journeys.order_clocks import order_clocks
+    from bahal.journeys.withdraw_clock import withdraw_clock
 
     if set_it:
         done = order_clocks(meters=[serial], officer=officer, at=time.wall(), business_at=time.now())
         _say_ordered(done.sent_on, done.waiting, as_json=as_json)
+        return
+    if cancel:
+        order = withdraw_clock(meter=serial, officer=officer, at=time.wall(), business_at=time.now())
+        answering.answer(
+            {"withdrawn": order, "meter": serial},
+            as_json=as_json,
+            hi="मीटर {meter} की घड़ी का आदेश {withdrawn} वापस लिया गया",
+            en="Order {withdrawn} for the clock of meter {meter} is withdrawn",
+        )
         return
     drift = known.drift_of(meter=serial)
     if drift is None:
@@ -119,13 +133,13 @@ def clock(
         typer.echo(json.dumps(answer, ensure_ascii=False, default=str))
         return
     typer.echo(_drift_line(drift))
-    for order, state, reason, moment, before, step, after, *officers in history:
+    for number, state, reason, moment, before, step, after, *officers in history:
         moved = "" if step is None or before is None else f"{before:+.0f} s {step:+d} s"
         back = "" if after is None else f" -> {after:+.0f} s"
         by = ", ".join(each for each in officers if each)
         why = f" ({_reason(reason)})" if reason else ""
         typer.echo(
-            f"  {order}  {instant(moment)}  {word('clock states', state, language_of())}{why}  {moved}{back}  {by}"
+            f"  {number}  {instant(moment)}  {word('clock states', state, language_of())}{why}  {moved}{back}  {by}"
         )
 
 

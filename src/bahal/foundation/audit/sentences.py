@@ -334,6 +334,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "मीटर {meter} की घड़ी मिलाने के आदेश {order} पर दूसरे अधिकारी सहमत।",
         "Second officer agrees to order {order}: set the clock of meter {meter}.",
     ),
+    "clock.withdrawn": (
+        "मीटर {meter} की घड़ी मिलाने का आदेश {order} वापस लिया गया।",
+        "Order {order} to set the clock of meter {meter} withdrawn.",
+    ),
     "clock.set": (
         "मीटर {meter} की घड़ी मिलाई गई: अंतर {before_s} सेकंड था, पढ़ने पर {after_s} सेकंड।",
         "Clock of meter {meter} set: it was {before_s} s off, and {after_s} s when read back.",

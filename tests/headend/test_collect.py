@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+from bahal.lake.vee.rules import Rule
 from bahal.shared.wanted import EVENTS, Wanted
 from tests.headend.collecting import (
     LOAD_AND_DAILY,
@@ -79,3 +80,25 @@ def test_catching_up_and_the_day_that_still_runs(world: World) -> None:
     days = world.owner.execute("SELECT day, bit_count(have) FROM readings_load ORDER BY day").fetchall()
     today = date(2025, 11, 24)
     assert days == [*((today - timedelta(days=n), 48) for n in (3, 2, 1)), (today, 20)]
+
+
+def test_other_scalers_than_before_are_noted_where_they_are_met(world: World) -> None:
+    """A meter gets a new firmware that counts in other units: the days of that call are in doubt, no others are."""
+    want(world, LOAD_AND_DAILY, 0, 1)
+    collect(world)
+    world.owner.execute(
+        "INSERT INTO headend_layout (make, firmware, profile, captures, scalers, period_s, learned_from)"
+        " SELECT l.make, '0.9', l.profile, l.captures, (SELECT jsonb_object_agg(s.key, jsonb_build_array("
+        " (s.value->>0)::integer + CASE WHEN s.key = 'block_energy_import' THEN 1 ELSE 0 END, s.value->1))"
+        " FROM jsonb_each(l.scalers) s), l.period_s, l.learned_from FROM headend_layout l"
+    )
+    world.owner.execute("UPDATE readings_meter SET firmware = '0.9' WHERE meter = %s", (world.serials[0],))
+    for number in (0, 1):
+        want(world, LOAD_AND_DAILY | Wanted.NAMEPLATE, number, back_days=2)
+    collect(world)
+    rows = lake_rows(world, YESTERDAY - timedelta(days=1)).to_pylist()
+    assert {row["meter"]: row["noted"] for row in rows} == {
+        world.serials[0]: int(Rule.UNIT_CHANGE), world.serials[1]: 0,
+    }  # fmt: skip
+    assert {row["noted"] for row in lake_rows(world).to_pylist()} == {0}
+    assert world.one("SELECT firmware FROM readings_meter WHERE meter = %s", world.serials[0]) == "1.0.0"

@@ -115,6 +115,8 @@ class Collected:
     reason: str = ""
     drift_s: int | None = None
     firmware: str = ""
+    rescaled: bool = False
+    """Its load profile's scalers are others than those of its firmware before: what it stored before is in doubt."""
     push_counter: int | None = None
     shown: list[tuple[str, datetime, dict[str, Any]]] = field(default_factory=list)
     told: Callable[[bool], None] | None = None
@@ -225,7 +227,7 @@ class CollectSession(Session):
     def _asked(self) -> Steps:
         came = self.came
         yield from self._read_clock()
-        if not came.firmware:
+        if not came.firmware or self.task.wants & Wanted.NAMEPLATE:
             came.firmware = yield from self._read_firmware()
         wants = self.task.wants
         for kind, bit in _BITS:
@@ -277,6 +279,8 @@ class CollectSession(Session):
         layout = self._layouts.get(self.task.make, self.came.firmware, kind)
         if layout is None:
             layout = yield from self._learn(kind)
+        if kind is Wanted.LOAD:
+            self.came.rescaled = self._rescaled(layout)
         wanted = self._gaps(kind)
         ln = profile_object(kind).ln
         if wanted is None:
@@ -288,6 +292,16 @@ class CollectSession(Session):
             data = yield from self._get(_PROFILE_CLASS, ln, _BUFFER, selection)
             self.came.parts.append(Part(kind, layout, data, (first, last)))
         return wanted.complete
+
+    def _rescaled(self, layout: Layout) -> bool:
+        """Whether this layout has other scalers than the one by which this meter was read before."""
+        task = self.task
+        before = self._layouts.before(layout)
+        if task.firmware and task.firmware != layout.firmware:
+            before = self._layouts.get(task.make, task.firmware, Wanted.LOAD)
+        return before is not None and any(
+            before.powers.get(name, power) != power for name, power in layout.powers.items()
+        )
 
     def _gaps(self, kind: Wanted) -> gaps.Gaps | None:
         """The ranges to ask for; None for the whole buffer."""

@@ -109,6 +109,7 @@ class Layouts:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._kept: dict[tuple[str, str], dict[str, Layout]] = {}
+        self._forgotten: dict[tuple[str, str, str], Layout] = {}
         self._log = structlog.get_logger().bind(part="layouts")
 
     def get(self, make: str, firmware: str, kind: Wanted) -> Layout | None:
@@ -195,6 +196,11 @@ class Layouts:
         known = self._kept.get((layout.make, layout.firmware), {})
         if known.get(layout.profile) is layout:
             del known[layout.profile]
+            self._forgotten[layout.make, layout.firmware, layout.profile] = layout
+
+    def before(self, layout: Layout) -> Layout | None:
+        """The layout that was forgotten before this one was learnt, if this process did both."""
+        return self._forgotten.get((layout.make, layout.firmware, layout.profile))
 
 
 @dataclass(frozen=True, slots=True)

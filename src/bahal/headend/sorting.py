@@ -34,6 +34,7 @@ from bahal.headend.grids import (
     too_large,
 )
 from bahal.headend.layouts import Layout
+from bahal.lake.vee.rules import Rule
 from bahal.shared.wanted import EVENTS, Wanted, names_of
 
 _HALF_DAY_S: Final = DAY_S // 2
@@ -128,7 +129,12 @@ def _sort_group(done: Sorted, batch: Sequence[Collected], at: Longs, group: Sequ
             for owner, part in group
             if part.asked is not None and owner not in spoilt
         ]
-        done.days += load_days(rows, at=at[rows.owner], period_s=layout.period_s, asked=asked)
+        days = load_days(rows, at=at[rows.owner], period_s=layout.period_s, asked=asked)
+        rescaled = [owner for owner, _ in group if batch[owner].rescaled]
+        if rescaled:
+            for each in days:
+                each.noted[np.isin(each.owner, rescaled)] |= np.int32(Rule.UNIT_CHANGE)
+        done.days += days
     elif kind is Wanted.DAILY:
         _sort_daily(done, batch, _usable(done, rows_of(decoded, layout, REGISTER_COLUMNS), group, at, bounded=False))
     else:

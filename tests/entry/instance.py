@@ -1,6 +1,7 @@
 """Running `bahal` as people do: as a process with its own folder, on ports that nobody else has."""
 
 import contextlib
+import ctypes
 import itertools
 import json
 import os
@@ -18,6 +19,7 @@ from typing import Any
 from bahal.entry.ports import DEFAULTS, QUIET
 
 PATIENCE_S = 60.0
+_PR_SET_PDEATHSIG = 1
 _START = secrets.randbelow(len(QUIET))
 _UNTRIED = itertools.chain(QUIET[_START:], QUIET[:_START])
 _LOCK = threading.Lock()
@@ -66,6 +68,12 @@ def bahal(
     )
 
 
+def end_with_the_tests() -> None:
+    """In a new process: SIGTERM when the thread that started it is gone, so that a killed run leaves no instance."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 class Up:
     """`bahal up --demo` on a small rehearsal, until it is ended."""
 
@@ -82,6 +90,7 @@ class Up:
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 start_new_session=True,
+                preexec_fn=end_with_the_tests,
             )
         until(lambda: self._open() or self.process.poll() is not None)
         assert self.process.poll() is None, words.read_text()

@@ -6,6 +6,7 @@ import os
 import resource
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,11 +23,11 @@ from tests.plugin.databases import Database
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A folder whose parents everybody may pass through."""
-    for parent in (tmp_path, *tmp_path.parents[:3]):  # one more where several processes test
-        parent.chmod(0o755)
-    return tmp_path / "home"
+def home(reachable: Path) -> Path:
+    """A folder whose parents everybody may pass through, so that its data lies in it and goes with it."""
+    folder = Path(tempfile.mkdtemp(dir=reachable))
+    folder.chmod(0o755)
+    return folder / "home"
 
 
 def one_sentence(told: "subprocess.CompletedProcess[str]") -> str:
@@ -123,12 +124,10 @@ def test_too_few_open_files(home: Path) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def small_disk(reachable: Path) -> Iterator[Path]:
     """A folder that holds next to nothing: a small disk for root, who may mount one, a limit of file size otherwise."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    for parent in (tmp_path, *tmp_path.parents[:3]):  # one more where several processes test
-        parent.chmod(0o755)
+    folder = Path(tempfile.mkdtemp(dir=reachable))
+    folder.chmod(0o755)
     mounted = False
     if os.geteuid() == 0:
         made = ["mount", "-t", "tmpfs", "-o", "size=4m,mode=0755", "tmpfs", str(folder)]

@@ -15,12 +15,9 @@ ROOMS = ("web", "live", "worker", "headend", "interlock", "fleet", "bank", "sms"
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+def up(reachable: Path) -> Iterator[Up]:
     """One instance for the tests below; the last of them ends it."""
-    folder = tmp_path_factory.mktemp("up")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)  # under root the database is `nobody`, who must pass through
-    running = Up(folder / "home")
+    running = Up(reachable / "up")
     yield running
     if running.process.poll() is None:
         running.end()
@@ -116,16 +113,13 @@ def test_it_ends_and_leaves_no_process(up: Up) -> None:
     assert again.stderr.strip() == f"Bahal does not run on {up.home}."
 
 
-def test_what_a_killed_supervisor_left_is_ended_by_the_next(tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.mktemp("orphans")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)
-    first = Up(folder / "home")
+def test_what_a_killed_supervisor_left_is_ended_by_the_next(reachable: Path) -> None:
+    first = Up(reachable / "orphans")
     orphans = [first.pid("postgres"), *(first.pid(room) for room in ROOMS)]
     first.process.kill()
     first.process.wait(10)
     assert all(alive(pid) for pid in orphans)
-    second = Up(folder / "home")
+    second = Up(first.home)
     try:
         until(lambda: not any(alive(pid) for pid in orphans))
         assert healthy(second)

@@ -85,7 +85,7 @@ def lay(folder: Path, meters: int) -> Lake:
         again["batch"] = [batch + 1] * (count // 100)
         again["wh"] = [[None if value is None else value + nth % 2 for value in row]
                        for nth, row in enumerate(again["wh"])]  # fmt: skip
-        lake.append("interval", pa.Table.from_pydict(again, schema=INTERVAL), writer="lay", batch=batch + 1)
+        lake.append("interval", pa.Table.from_pydict(again, schema=rows.schema), writer="lay", batch=batch + 1)
         lake.append(
             "facts",
             pa.table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from bahal.fleet.link import Links
 from bahal.fleet.tampers import KINDS, AlreadySo, TamperUnknown, planned, tamper
 from bahal.shared.meter_events import events, status_bits
 from tests.fleet.household import StandingClock, circle_of, roster
+from tests.fleet.running import Fleet
 
 
 @pytest.fixture
@@ -102,3 +104,15 @@ def test_the_same_seed_gives_the_same_tampers_at_the_rate_that_was_asked_for() -
     assert 54 < sum(each.after_s for each in first) / len(first) < 66
     assert {each.name for each in first} == set(KINDS)
     assert all(0 <= each.row < 100 for each in first)
+
+
+def test_people_at_work_on_a_fleet_are_heard_at_the_head_end(tmp_path: Path) -> None:
+    roster(tmp_path, count=12, port=4059)
+    with socket.create_server(("127.0.0.1", 0)) as head_end:
+        head_end.settimeout(20)
+        host, port = head_end.getsockname()
+        with Fleet(tmp_path, push_to=f"{host}:{port}", tampers_an_hour=36_000.0):
+            for _ in range(3):
+                caller, _ = head_end.accept()
+                with caller:
+                    assert caller.recv(64)[:2] == b"\x00\x01"

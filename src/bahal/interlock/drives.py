@@ -16,12 +16,13 @@ from bahal.interlock.canary import CanaryVerdict, judge_canary
 from bahal.interlock.config import Officer
 from bahal.interlock.metrics import InterlockMetrics
 from bahal.interlock.profile import Profile
-from bahal.interlock.warrant import Drive, WarrantRefused, verify
+from bahal.interlock.warrant import Drive, WarrantRefused, check_document, verify
 from bahal.shared.clock import Clock
 from bahal.shared.warrant import Document, Line
 
 _CHUNK: Final = 2000
 _EXPIRE_EVERY_S: Final = 5.0
+_REFUSED_AT_ONCE: Final = 5000
 
 _UNREGISTERED: Final = """
     SELECT d.id, d.warrant::text, d.office, d.orders, d.sum_paise, d.list_sha256, d.document, d.maker,
@@ -117,6 +118,8 @@ class Drives:
 
     async def _take_in(self, drive: Drive) -> None:
         try:
+            # Signatures first: a forged list of a million is refused before any of it is read.
+            check_document(drive, self._officers)
             orders, lines, grounds = await self._lines(drive.id)
             # Hashing forty thousand lines takes a while, and restores do not wait for it.
             document = await asyncio.to_thread(verify, drive, lines, grounds, self._officers, self._clock.now())
@@ -202,6 +205,12 @@ class Drives:
             # Another worker was faster; the drive is registered.
 
     async def _stop(self, drive: int, why: str) -> None:
-        ((refused,),) = await self._database.rows("SELECT interlock_stop(%s, %s, %s)", (drive, why, self._clock.now()))
+        refused, some = 0, _REFUSED_AT_ONCE
+        while some == _REFUSED_AT_ONCE:
+            # The first round stops the drive; refusing a long list takes longer, and a restore may come between.
+            ((some,),) = await self._database.rows(
+                "SELECT interlock_stop(%s, %s, %s, %s)", (drive, why, self._clock.now(), _REFUSED_AT_ONCE)
+            )
+            refused += some
         self._log.error("drive_stopped", drive=drive, reason=why, orders_refused=refused)
         self._ringer.ring()

@@ -69,14 +69,11 @@ class Drive:
     expires_at: datetime
 
 
-def verify(
-    drive: Drive, lines: Sequence[Line], grounds: Collection[str], officers: Mapping[str, Officer], at: datetime
-) -> Document:
-    """The document of this drive, if two different officers signed exactly this list.
+def check_document(drive: Drive, officers: Mapping[str, Officer]) -> Document:
+    """The document of this drive, if it is one, two different officers signed it, and the drive's row repeats it.
 
-    :param lines: the drive's orders in order of position, as the order rows have them.
-    :param grounds: every ground that occurs in them.
-    :param at: business time.
+    Needs none of the list: what is forged is refused before it costs anything.
+
     :raises WarrantRefused: with the first thing that is wrong.
     """
 
@@ -99,6 +96,24 @@ def verify(
         drive.list_sha256,
     ):
         raise refuse("warrant_of_another_drive")
+    return document
+
+
+def verify(
+    drive: Drive, lines: Sequence[Line], grounds: Collection[str], officers: Mapping[str, Officer], at: datetime
+) -> Document:
+    """The document of this drive, if two different officers signed exactly this list.
+
+    :param lines: the drive's orders in order of position, as the order rows have them.
+    :param grounds: every ground that occurs in them.
+    :param at: business time.
+    :raises WarrantRefused: with the first thing that is wrong.
+    """
+
+    def refuse(name: str, **data: object) -> WarrantRefused:
+        return WarrantRefused(name, drive.id, **data)
+
+    document = check_document(drive, officers)
     if document.circle != drive.office:
         raise refuse("warrant_other_circle", circle=document.circle)
     if document.ground not in GROUNDS or set(grounds) != {document.ground}:

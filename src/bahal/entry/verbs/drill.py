@@ -1,8 +1,9 @@
-"""Drills: a running instance of its own is attacked with all that the application holds, and the meters' log is judge."""
+"""Drills: an instance of its own is attacked with all that the application holds; the meters' log is judge."""
 
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import os
 import secrets
@@ -202,7 +203,7 @@ class _Drill:
         :raises DrillUnproven: it broke down before it had tried all.
         """
         path = self.home.path / "hostile.json"
-        self._material().write(path)
+        self._material(warrants // 10 or 1).write(path)
         # It inherits nothing that could lead it to the interlock's folder.
         environ = {k: v for k, v in os.environ.items() if not k.startswith("BAHAL_") and k != "DATABASE_URL"}
         ran = subprocess.run(
@@ -237,17 +238,22 @@ class _Drill:
             return []
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
-    def _material(self) -> Any:
+    def _material(self, each: int) -> Any:
         from bahal.fleet.roster import read_roster
         from bahal.rehearsal.hostile.material import Material
         from bahal.rehearsal.layout import CIRCLE
 
         lawful = {meter for meter, _ in self._lawful}
         with psycopg.connect(dsn_of("app", home=self.home), autocommit=True) as app:
-            of = dict(app.execute("SELECT serial, connection FROM meters_meter").fetchall())
+            of: dict[str, int] = dict(app.execute("SELECT serial, connection FROM meters_meter").fetchall())
         rows = [row for row in read_roster(roster_path(self.home)) if row.meter not in lawful]
-        targets = [[row.meter, of[row.meter], row.host, row.port] for row in rows]
+        targets = [[row.meter, of[row.meter], str(ipaddress.ip_address(row.host)), row.port] for row in rows]
         now = self._clock.now()
+
+        def far(n: int) -> list[list[Any]]:
+            """Four of the last targets; those of one round of forgeries do not meet."""
+            return targets[-LINES * (1 + n % 14) : len(targets) - LINES * (n % 14)]
+
         return Material(
             app_dsn=dsn_of("app", home=self.home),
             secrets={name: self.home.secret(name) or {} for name in ("django", "sms", "bank")},
@@ -260,8 +266,8 @@ class _Drill:
             business_at=now.isoformat(),
             lawful_drive=self._drive,
             genuine=self._genuine,
-            expired=self._signed(targets[-LINES:], circle=CIRCLE, not_before=now - timedelta(hours=5)),
-            elsewhere=self._signed(targets[-2 * LINES : -LINES], circle=OTHER_CIRCLE, not_before=now),
+            expired=[self._signed(far(n), circle=CIRCLE, not_before=now - timedelta(hours=5)) for n in range(each)],
+            elsewhere=[self._signed(far(n + 7), circle=OTHER_CIRCLE, not_before=now) for n in range(each)],
             targets=targets,
         )
 

@@ -95,6 +95,8 @@ CREATE FUNCTION interlock_claim(
         WHERE (o.state = 'authorised' OR (o.state IN ('claimed', 'sent', 'unknown') AND o.lease_until < clock_timestamp()))
           AND (o.not_until IS NULL OR o.not_until < clock_timestamp())
           AND m.lease_until < clock_timestamp()
+          -- A cut that two officers did not sign is not even dialled, though its drive be registered.
+          AND (o.kind = 'restore' OR EXISTS (SELECT FROM interlock_line l WHERE l.order_id = o.id AND l.meter = o.meter))
           AND (o.kind = 'cut' OR NOT EXISTS (
               SELECT FROM supply_order c WHERE c.meter = o.meter AND c.kind = 'cut' AND c.state || '' IN ('claimed', 'sent', 'unknown')
                 AND c.state IN ('proposed', 'authorised', 'claimed', 'sent', 'unknown', 'quarantined')))  -- as one_open_cut has it
@@ -344,8 +346,9 @@ CREATE FUNCTION interlock_pass_canary(p_drive bigint) RETURNS void LANGUAGE sql 
 $$;
 
 -- Ends a drive for good: its warrant is bad, its canary failed, or too many relays answered and did not move. What waits
--- is refused with the reason; what is sent is read back as ever.
-CREATE FUNCTION interlock_stop(p_drive bigint, p_why text, p_at timestamptz) RETURNS integer
+-- is refused with the reason, up to p_most a call, so that the stop itself commits at once however long the list is;
+-- what is sent is read back as ever. Returns how many it refused.
+CREATE FUNCTION interlock_stop(p_drive bigint, p_why text, p_at timestamptz, p_most integer DEFAULT 5000) RETURNS integer
 LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
     WITH stopped AS (
         UPDATE interlock_warrant SET stopped_at = clock_timestamp(), stopped_why = p_why
@@ -353,9 +356,10 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
     ), drive AS (
         UPDATE supply_drive SET state = 'stopped', reason = p_why, ended_at = p_at
         WHERE id = p_drive AND state NOT IN ('stopped', 'finished', 'expired')
+    ), part AS MATERIALIZED (
+        SELECT id FROM supply_order WHERE drive = p_drive AND state = 'authorised' ORDER BY id LIMIT p_most FOR UPDATE
     ), refused AS (
-        UPDATE supply_order SET state = 'refused', reason = p_why
-        WHERE drive = p_drive AND state = 'authorised' RETURNING id
+        UPDATE supply_order o SET state = 'refused', reason = p_why FROM part WHERE o.id = part.id RETURNING o.id
     ), evidence AS (
         INSERT INTO supply_result ("order", outcome, reason, at, business_at)
         SELECT id, 'refused', p_why, clock_timestamp(), p_at FROM refused RETURNING 1

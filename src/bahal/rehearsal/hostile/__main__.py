@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bahal.rehearsal.hostile.doors import try_doors
 from bahal.rehearsal.hostile.frames import talk_to_meters
@@ -18,11 +20,11 @@ def main() -> None:
     """Every attack in turn; progress goes to stderr."""
     material = Material.read(Path(sys.argv[1]))
     listed, warrants = int(sys.argv[2]), int(sys.argv[3])
-    attacks = {
+    attacks: dict[str, Callable[[], dict[str, Any]]] = {
         "doors": lambda: try_doors(material),
-        "direct_inserts": lambda: insert_directly(material),
-        "slipped_in": lambda: slip_in(material),
-        "frames": lambda: talk_to_meters(material),
+        "direct_inserts": lambda: dict(insert_directly(material)),
+        "slipped_in": lambda: dict(slip_in(material)),
+        "frames": lambda: dict(talk_to_meters(material)),
         "warrants": lambda: try_warrants(material, count=warrants),
         "listing": lambda: list_everybody(material, count=listed),
     }
@@ -30,8 +32,8 @@ def main() -> None:
     for name, attack in attacks.items():
         began = time.monotonic()
         found[name] = attack()
-        print(f"{name}: {time.monotonic() - began:.1f} s: {json.dumps(found[name])}", file=sys.stderr, flush=True)
-    print(json.dumps(found), flush=True)
+        sys.stderr.write(f"{name}: {time.monotonic() - began:.1f} s: {json.dumps(found[name])}\n")
+    sys.stdout.write(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":

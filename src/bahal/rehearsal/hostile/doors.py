@@ -13,8 +13,8 @@ STATEMENTS: Final = (
     "SELECT * FROM interlock_claim('drill', 'cut', 1000, 60, 32, now())",
     "SELECT * FROM interlock_send_cuts('drill', ARRAY(SELECT id FROM supply_order LIMIT 5), now(), '{}'::jsonb)",
     "SELECT interlock_pass_canary(id) FROM supply_drive",
-    "SELECT interlock_register(1, gen_random_uuid(), '', '', '', '{}', now(), now(), now(), '{}', '{}', '{}', '{}', '{}',"
-    " '{}')",
+    "SELECT interlock_register(1, gen_random_uuid(), '', '', '', '{}', now(), now(), now(), '{}', '{}', '{}', '{}',"
+    " '{}', '{}')",
     "SELECT interlock_results('drill', now(), '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')",
     # Its tables and the meters' keys.
     "SELECT sealed FROM interlock_meter LIMIT 1",
@@ -73,8 +73,8 @@ def try_doors(material: Material) -> dict[str, Any]:
     with psycopg.connect(material.app_dsn) as app:
         for statement in STATEMENTS:
             try:
-                app.execute(statement)  # type: ignore[arg-type]
-                opened.append(statement)
+                if app.execute(statement).rowcount != 0:  # an UPDATE that finds nothing changes nothing
+                    opened.append(statement)
             except psycopg.Error:
                 pass
             app.rollback()

@@ -1,10 +1,11 @@
-"""Talking to the meters without their relay keys: straight to their addresses, as the public and as the setting client."""
+"""Talking to the meters without their relay keys: straight to their addresses, as the public and as client 48."""
 
 from __future__ import annotations
 
 import contextlib
 import secrets
 import socket
+from collections.abc import Iterator
 from typing import Any, Final
 
 from bahal.dlms import security
@@ -23,14 +24,16 @@ WAIT_S: Final = 3.0
 
 
 def talk_to_meters(material: Material) -> dict[str, int]:
-    """Ask each of some meters to open its relay, in four ways; how many frames were sent and how many obeyed."""
-    tried = obeyed = 0
+    """Ask some meters to open their relays, each in four ways; tries, associations opened, and relays that obeyed."""
+    tried = opened = obeyed = 0
     for _, _, host, port in material.targets[:METERS]:
         for association in (_public(), _public(client=READING), _guessing(0x30), _guessing(0x10)):
             tried += 1
             with contextlib.suppress(OSError, DlmsError):
-                obeyed += _cut(host, port, association)
-    return {"tried": tried, "obeyed": obeyed}
+                for word in _cut(host, port, association):
+                    opened += word == "opened"
+                    obeyed += word == "obeyed"
+    return {"tried": tried, "opened": opened, "obeyed": obeyed}
 
 
 def _public(client: int = PUBLIC) -> ClientAssociation:
@@ -52,8 +55,8 @@ def _guessing(control: int) -> ClientAssociation:
     )
 
 
-def _cut(host: str, port: int, association: ClientAssociation) -> bool:
-    """Whether the meter said that it did."""
+def _cut(host: str, port: int, association: ClientAssociation) -> Iterator[str]:
+    """What the meter let happen: `opened`, and `obeyed` if it said so."""
     with socket.create_connection((host, port), timeout=WAIT_S) as line:
         line.settimeout(WAIT_S)
         line.sendall(association.open())
@@ -64,8 +67,9 @@ def _cut(host: str, port: int, association: ClientAssociation) -> bool:
                 line.sendall(out)
             for event in events:
                 if isinstance(event, ActionDone):
-                    return event.result == 0
+                    yield "obeyed" if event.result == 0 else "refused"
+                    return
                 if isinstance(event, Opened) and not asked:
                     asked = True
+                    yield "opened"
                     line.sendall(association.action(RELAY_CLASS, RELAY, REMOTE_DISCONNECT_METHOD, b"\x0f\x00"))
-    return False

@@ -1,4 +1,4 @@
-"""Listing a whole state: 12.3 lakh cuts that look authorised, and cuts slipped into a drive that two officers signed."""
+"""Listing a whole state: 12.3 lakh cuts that look authorised, and cuts slipped into a drive that two signed."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ _MANY = """
            '', 1, %(drive)s, n, 1000000, '', '', now(), 0, 0
     FROM generate_series(%(low)s::integer, %(high)s - 1) n
 """
+
+_STOPPED = "SELECT reason FROM supply_drive WHERE id = %s AND state = 'stopped'"
 
 
 def insert_directly(material: Material) -> dict[str, int]:
@@ -62,7 +64,8 @@ def slip_in(material: Material, *, seconds: float = 4.0) -> dict[str, int]:
         mine = "FROM supply_order WHERE drive = %s AND cause = 'drill'"
         sent = app.execute(f"SELECT count(*) {mine} AND sends > 0", (material.lawful_drive,)).fetchone()
         app.execute(
-            "UPDATE supply_order SET state = 'cancelled' WHERE drive = %s AND cause = 'drill' AND state = 'authorised'",
+            "UPDATE supply_order SET state = 'cancelled' WHERE drive = %s AND cause = 'drill'"
+            " AND state IN ('authorised', 'claimed')",
             (material.lawful_drive,),
         )
     return {"slipped_in": len(targets), "sent": int(sent[0]) if sent else -1}
@@ -107,9 +110,7 @@ def list_everybody(material: Material, *, count: int) -> dict[str, Any]:
         deadline = time.monotonic() + 60
         reason = ""
         while not reason and time.monotonic() < deadline:
-            row = app.execute(
-                "SELECT reason FROM supply_drive WHERE id = %s AND state = 'stopped'", (drive,)
-            ).fetchone()
+            row = app.execute(_STOPPED, (drive,)).fetchone()
             reason = row[0] if row else ""
             time.sleep(0.1)
         judged_s = time.monotonic() - began - listed_s

@@ -36,8 +36,8 @@ class Material:
     business_at: str
     lawful_drive: int
     genuine: Genuine
-    expired: Genuine
-    elsewhere: Genuine
+    expired: list[Genuine]
+    elsewhere: list[Genuine]
     targets: list[list[Any]]
     """Meter, connection, host and port of every meter that is not lawfully on the list."""
 
@@ -49,6 +49,7 @@ class Material:
     def read(path: Path) -> Material:
         """As it was written."""
         stated = json.loads(path.read_text(encoding="utf-8"))
-        for name in ("genuine", "expired", "elsewhere"):
-            stated[name] = Genuine(**stated[name])
+        stated["genuine"] = Genuine(**stated["genuine"])
+        for name in ("expired", "elsewhere"):
+            stated[name] = [Genuine(**each) for each in stated[name]]
         return Material(**stated)

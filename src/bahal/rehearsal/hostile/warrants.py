@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import cycle
 from random import Random
 from typing import Any, Final
 
@@ -48,6 +49,7 @@ class Forger:
         self._stolen = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(material.stolen_key))
         self._chance = Random(seed)  # noqa: S311  # which byte is altered, no secret
         self._now = datetime.fromisoformat(material.business_at)
+        self._late, self._far = cycle(material.expired), cycle(material.elsewhere)
         self.kinds: dict[str, Callable[[Sequence[Line]], Forged]] = {
             "forged_signatures": self._forged_signatures,
             "one_key_two_names": self._one_key_two_names,
@@ -152,12 +154,14 @@ class Forger:
         return self._of(self._material.genuine, lines)
 
     def _expired(self, _lines: Sequence[Line]) -> Forged:
-        """Signed by two for exactly these lines; its time is over. The number can be used once for each row."""
-        return self._of(self._material.expired, lines_of(self._material.expired))
+        """Signed by two for exactly these lines; its time is over."""
+        genuine = next(self._late)
+        return self._of(genuine, lines_of(genuine))
 
     def _other_circle(self, _lines: Sequence[Line]) -> Forged:
         """Signed by two for another circle, over exactly these connections of this one."""
-        return self._of(self._material.elsewhere, lines_of(self._material.elsewhere))
+        genuine = next(self._far)
+        return self._of(genuine, lines_of(genuine))
 
 
 def lines_of(genuine: Genuine) -> list[Line]:
@@ -211,6 +215,8 @@ def write(app: psycopg.Connection[Any], forged: Forged) -> int:
 def try_warrants(material: Material, *, count: int, seed: int = 1) -> dict[str, Any]:
     """Try `count` forged warrants, every kind as often; how many were accepted and who refused them, by name.
 
+    An expired one may also be closed by the worker before the interlock has looked at it.
+
     :raises TimeoutError: the interlock left some unjudged.
     """
     forger = Forger(material, seed=seed)
@@ -245,10 +251,12 @@ def _ends_of(app: psycopg.Connection[Any], drives: Sequence[int]) -> Counter[str
     deadline = time.monotonic() + WAIT_S
     while True:
         rows = app.execute(
-            "SELECT id, reason FROM supply_drive WHERE id = ANY(%s) AND state = 'stopped'", (list(drives),)
+            "SELECT CASE state WHEN 'stopped' THEN 'interlock ' || reason ELSE 'worker ' || state END FROM supply_drive"
+            " WHERE id = ANY(%s) AND state IN ('stopped', 'finished', 'expired')",
+            (list(drives),),
         ).fetchall()
         if len(rows) == len(drives):
-            return Counter(f"interlock {reason}" for _, reason in rows)
+            return Counter(row[0] for row in rows)
         if time.monotonic() > deadline:
             raise TimeoutError(f"{len(drives) - len(rows)} forged drives were neither refused nor ended")
         time.sleep(0.05)

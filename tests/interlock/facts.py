@@ -56,8 +56,9 @@ INSERT INTO offices_office (id, kind, name, name_hi, parent_id) VALUES
 """
 _POLICY = """
 INSERT INTO arrears_policy (version, effective_from, minimum_paise, notice_clear_days, reminders,
-    last_reminder_within_days, window_from, window_to, stale_after_months, reconnection_paise, source, verified)
-VALUES (%s, '2025-01-01', 500000, 15, 3, 3, '10:00', '14:00', 24, 0, 'test', false)
+    last_reminder_within_days, window_from, window_to, stale_after_months, reconnection_paise, source, verified,
+    proposed_by, accepted_by, accepted_at)
+VALUES (%s, '2025-01-01', 500000, 15, 3, 3, '10:00', '14:00', 24, 0, 'test', false, 'ee', 'se', now())
 """
 _NETWORK = (
     """INSERT INTO network_feeder (id, name, substation, subdivision)

@@ -20,7 +20,6 @@ from bahal.domains.arrears.errors import (
     WriteOffTooLarge,
     WriteOffUnknown,
 )
-from bahal.domains.arrears.operations import NewPolicy
 from bahal.domains.billing.errors import BillUnknown
 from bahal.domains.ledger.errors import ReferencePosted
 from bahal.domains.ledger.operations import Line, post
@@ -39,7 +38,6 @@ from bahal.journeys.dispute_bill import close_dispute, raise_dispute
 from bahal.journeys.explain_due import explain_due
 from bahal.journeys.follow_dark import follow_dark, who_stays_dark
 from bahal.journeys.note_service import note_service
-from bahal.journeys.set_policy import set_policy
 from bahal.journeys.take_payment import take_payment
 from bahal.journeys.write_off_due import decide_write_off, propose_write_off
 from bahal.shared.locks import ConnectionUnknown
@@ -112,7 +110,7 @@ def test_instalments_hold_the_cut_while_they_are_kept(database: Database) -> Non
     after_grace = datetime(2025, 12, 5, 6, tzinfo=town.TEN.tzinfo)
     assert review_plans(actor="worker", **times(place, after_grace)) == {"kept": 1, "broken": 1, "fulfilled": 0}
     assert one("SELECT outcome FROM arrears_plan WHERE connection = %s", breaks) == ("broken",)
-    assert one("SELECT held FROM authority_facts(ARRAY[%s]::bigint[], %s)", breaks, after_grace) == (None,)
+    assert one("SELECT held FROM authority_facts(ARRAY[%s]::bigint[], %s)", breaks, after_grace) == ([],)
     told = [each.sentence for each in story_of(connection=breaks, language="en")]
     assert any("broken: the part of ₹2,000.00 due on 01-12-2025" in sentence for sentence in told)
     take_payment(
@@ -322,9 +320,7 @@ def test_a_deposit_that_settles_everything_brings_the_supply_back(database: Data
 def test_a_confirmed_cut_costs_what_the_policy_says_once(database: Database) -> None:
     place = town.found(connections=1)
     number = place.connections[0]
-    dear = town.policy("test-2")._replace(reconnection_paise=118_00, effective_from=date(2025, 11, 1))
-    assert isinstance(dear, NewPolicy)
-    set_policy(dear, actor="test", **times(place))
+    town.set_policy(town.policy("test-2", reconnection_paise=118_00, effective_from=date(2025, 11, 1)))
     darken(database, place)
     assert dues(connection=number) == {"receivable": 6_000_00, "expenses": 118_00}
     confirm_relay(**times(place))

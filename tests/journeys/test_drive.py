@@ -63,7 +63,7 @@ def test_the_list_and_the_reasons(database: Database) -> None:
     draft = town.draft_at_nine()
     assert draft.orders == 2
     assert draft.sum_paise == 2 * town.DUE
-    assert draft.left_out == {held: "held", cut: "off_already"}
+    assert draft.left_out == {held: ("held",), cut: ("off_already",)}
     assert draft.funnel.as_json() == {
         "connections": 6,
         "owing": 5,

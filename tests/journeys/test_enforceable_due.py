@@ -25,10 +25,6 @@ class Bill:
 def enforceable_rupees(app: psycopg.Connection, bills: list[Bill], *, paid: int) -> int:
     """Post the bills and one payment, serve a notice over the noticed ones, and ask."""
     monday = date(2025, 11, 24)
-    app.execute(
-        "INSERT INTO arrears_policy VALUES"
-        " ('test', '2020-01-01', 500000, 15, 3, 3, '10:00', '14:00', 24, 0, 'test', false)"
-    )
     notice = app.execute(
         "INSERT INTO notices_writtennotice (connection, paise, issued_on, served_on, service, sha256)"
         " VALUES (%s, 0, %s, %s, 'post', '') RETURNING id",
@@ -94,5 +90,11 @@ def post(app: psycopg.Connection, kind: str, reference: str, other: str, paise: 
     ],
 )  # fmt: skip
 def test_what_may_be_cut_for(database, bills, paid, expected):
-    with database.connect("app") as app:
+    with database.connect("owner") as owner, database.connect("app") as app:
+        owner.execute(
+            "INSERT INTO arrears_policy (version, effective_from, minimum_paise, notice_clear_days, reminders,"
+            " last_reminder_within_days, window_from, window_to, stale_after_months, reconnection_paise, source,"
+            " verified, accepted_by, accepted_at)"
+            " VALUES ('test', '2020-01-01', 500000, 15, 3, 3, '10:00', '14:00', 24, 0, 'test', false, 'se', now())"
+        )
         assert enforceable_rupees(app, bills, paid=paid) == expected

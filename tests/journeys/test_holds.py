@@ -30,7 +30,7 @@ def test_a_hold_cancels_the_waiting_cut_and_raises_the_fence(database: Database)
     )
     assert one("SELECT state, reason FROM supply_order WHERE connection = %s", first) == ("cancelled", "held")
     assert value("SELECT generation FROM supply_fence WHERE connection = %s", first) == 2
-    assert one("SELECT held FROM authority_facts(ARRAY[%s]::bigint[], %s)", first, town.TEN) == ("life_support",)
+    assert one("SELECT held FROM authority_facts(ARRAY[%s]::bigint[], %s)", first, town.TEN) == (["life_support"],)
     sentences = [told.sentence for told in story_of(connection=first, language="hi")]
     assert f"रोक {hold} (जीवन-रक्षक उपकरण) लगाई गई, प्रमाण: certificate 12; अवधि 24-12-2025 10:00:00 तक।" in sentences
 
@@ -43,7 +43,7 @@ def test_a_lifted_hold_is_over_and_cuts_nothing(database: Database) -> None:
     assert lift_hold(hold=hold, actor="ee", **times) == first
     assert value("SELECT generation FROM supply_fence WHERE connection = %s", first) == 3
     assert value("SELECT count(*) FROM supply_order") == 0
-    assert one("SELECT held FROM authority_facts(ARRAY[%s]::bigint[], %s)", first, town.TEN) == (None,)
+    assert one("SELECT held FROM authority_facts(ARRAY[%s]::bigint[], %s)", first, town.TEN) == ([],)
     assert [each.lifted_by for each in holds_of(connection=first)] == ["ee"]
     with pytest.raises(HoldLifted) as refused:
         lift_hold(hold=hold, actor="se", **times)

@@ -1,18 +1,14 @@
 """Every refusal of the business speaks Hindi and English, and both name the same things."""
 
-import ast
 import importlib
-import inspect
 import pkgutil
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import bahal
-from bahal.domains.arrears.models import HOLD_KINDS
-from bahal.domains.arrears.verdict import VERDICTS
+from bahal.domains.arrears.models import AREA_KINDS, HOLD_KINDS, NEEDS
 from bahal.domains.billing.models import HELD_FOR
 from bahal.domains.incidents.grouping import SCOPES
 from bahal.domains.notices.models import DELIVERIES, MESSAGE_KINDS
@@ -21,9 +17,9 @@ from bahal.domains.payments.models import CHANNELS, DIFFERENCES, INSTRUMENTS, PR
 from bahal.domains.protection.kinds import read_kinds, shipped_kinds
 from bahal.domains.protection.operations import ALERT_OUTCOMES, WARNING_OUTCOMES
 from bahal.domains.staff.models import ROLES
+from bahal.domains.supply.eligibility import CUT, REASONS
 from bahal.domains.supply.life import GROUNDS, STATES
 from bahal.domains.supply.models import Drive
-from bahal.journeys import eligibility
 from bahal.journeys.bill_cycle import BUSY, CREDIT_BALANCE
 from bahal.journeys.determine import WHY_NOT
 from bahal.shared.errors import Refusal, names_in, registered
@@ -51,20 +47,16 @@ def test_a_refusal_speaks_both_languages(refusal: type[Refusal]) -> None:
     assert refusal.__doc__
 
 
-def said_by(function: Callable[..., str]) -> set[str]:
-    """The words that a function may return, read from its source."""
-    returns = [node.value for node in ast.walk(ast.parse(inspect.getsource(function))) if isinstance(node, ast.Return)]
-    return {each.value for each in returns if isinstance(each, ast.Constant)}
-
-
 def codes() -> dict[str, set[str]]:
     """Every code that the business uses, by the section of the table where it must stand."""
     return {
         "order states": set(STATES),
         "drive states": {state for state, _ in Drive._meta.get_field("state").choices or ()},
         "grounds": set(GROUNDS),
-        "verdicts": {*VERDICTS, *said_by(eligibility._otherwise)},
+        "verdicts": {CUT, *REASONS},
         "holds": set(HOLD_KINDS),
+        "area holds": set(AREA_KINDS),
+        "needs": set(NEEDS),
         "alerts": set(read_kinds(shipped_kinds()).alerts()),
         "incidents": set(read_kinds(shipped_kinds()).incidents()),
         "scopes": set(SCOPES),

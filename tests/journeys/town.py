@@ -5,14 +5,15 @@ queued and delivered on the three days before.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.test import override_settings
 
-from bahal.domains.arrears.operations import NewPolicy
+from bahal.domains.arrears.policy import shipped_policy
 from bahal.domains.billing.operations import NewBill
 from bahal.domains.consumers.operations import NewConsumer
 from bahal.domains.meters.operations import NewMeter, add_meters
@@ -30,7 +31,8 @@ from bahal.journeys.register_circle import Circle, register_circle
 from bahal.journeys.run_drive import run_drive
 from bahal.journeys.send_reminders import send_reminders
 from bahal.journeys.serve_written_notices import serve_written_notices
-from bahal.journeys.set_policy import set_policy
+from bahal.journeys.set_policy import accept as accept_policy
+from bahal.journeys.set_policy import propose as propose_policy
 from bahal.journeys.sign_drive import sign_drive
 from bahal.journeys.take_delivery_reports import take_delivery_reports
 from bahal.shared.warrant import sign
@@ -86,10 +88,10 @@ def found(*, connections: int = 6, reminded: bool = True, due: int = DUE) -> Tow
     register_circle(_circle(numbers), **times)
     with transaction():
         add_meters(NewMeter(f"M{each}", "arpa", 1, each, date(2024, 1, 1)) for each in numbers)
-    set_policy(policy(), **times)
     roles = {"ee": "executive_engineer", "se": "superintending_engineer", "cashier": "cashier"}
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):  # the real one is slow
         enrol_officers([officer(login, role) for login, role in roles.items()], **times)
+    set_policy(policy())
     if due:
         bill_and_notice(numbers, due=due)
     if reminded and due:
@@ -97,9 +99,21 @@ def found(*, connections: int = 6, reminded: bool = True, due: int = DUE) -> Tow
     return Town(numbers)
 
 
-def policy(version: str = "test-1") -> NewPolicy:
-    """The policy of the story: Rs 5,000, 15 clear days, three reminders, 10:00-14:00."""
-    return NewPolicy(version, date(2020, 1, 1), 5_000_00, 15, 3, 3, time(10), time(14), 24, 0, "test", False)
+def policy(version: str = "test-1", *, effective_from: date = date(2020, 1, 1), **rules: object) -> str:
+    """The policy of the story as a document: Rs 5,000, 15 clear days, three reminders, 10:00-14:00."""
+    text = shipped_policy().replace('"cg-2025-1"', f'"{version}"').replace("2025-07-01", effective_from.isoformat())
+    for name, value in rules.items():
+        text, found = re.subn(rf"(?m)^(\[{name}\]\nvalue = ).*$", rf"\g<1>{value}", text)
+        assert found == 1, name
+    return text
+
+
+def set_policy(text: str, *, business_at: datetime = datetime(2025, 8, 1, tzinfo=UTC)) -> str:
+    """Let `ee` propose a policy and `se` accept it; its version."""
+    times = {"at": datetime.now(UTC), "business_at": business_at}
+    version = propose_policy(text=text, file="test", officer="ee", **times)
+    accept_policy(version=version, officer="se", reason="test", **times)
+    return version
 
 
 def officer(login: str, role: str) -> NewOfficer:

@@ -6,7 +6,7 @@ the signed document and derives the list again.
 
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +21,7 @@ GROUND = "nonpayment_s56"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What the maker looks at and signs. `left_out` gives the reason for each connection over the minimum."""
+    """What the maker looks at and signs. `left_out` gives every reason for each connection over the minimum."""
 
     document: str
     orders: int
@@ -30,7 +30,7 @@ class Draft:
     policy: str
     policy_verified: bool
     funnel: Funnel
-    left_out: Mapping[int, str]
+    left_out: Mapping[int, Sequence[str]]
 
 
 def draft_drive(
@@ -55,7 +55,7 @@ def draft_drive(
     circle = get_circle(office=office)
     signing_officer(login=maker)
     check_time(not_before=not_before, expires_at=expires_at, business_at=business_at)
-    eligible = who_may_be_cut(circle=circle.id, business_at=business_at)
+    eligible = who_may_be_cut(circle=circle.id, business_at=business_at, cut_at=max(business_at, not_before))
     if not eligible.lines:
         raise NobodyToCut(circle=circle.name)
     if cap is not None and cap < len(eligible.lines):

@@ -6,14 +6,27 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bahal.domains.arrears.queries import Policy, policy_at
-from bahal.domains.arrears.verdict import CUT, Facts, judge
-from bahal.domains.supply.queries import connections_with_open_orders
+from bahal.domains.arrears.queries import Policy, lowest_minimum, policy_at
+from bahal.domains.supply.eligibility import COLUMNS, Facts, reasons
 from bahal.foundation.rows import many
 from bahal.shared.warrant import Line, list_sha256
 
-PART_3_PHASE = 3
-"""Meters of CT and PT connections (IS 15959 Part 3) have no relay: they are never proposed for a remote cut."""
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A connection at an instant: its facts and every reason against a cut, in order; none means that it may be cut."""
+
+    facts: Facts
+    reasons: Sequence[str]
+
+    @property
+    def due_paise(self) -> int:
+        """The part of its due that may be enforced."""
+        return self.facts.enforceable_paise or 0
+
+
+class FactsDisagree(RuntimeError):
+    """The database and the rule of `domains.supply.eligibility` say different things of the same facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +52,10 @@ class Funnel:
 
 @dataclass(frozen=True, slots=True)
 class Eligible:
-    """The list in order of the connection, those left out with the first reason each, and the policy that judged."""
+    """The list in order of the connection, those left out with every reason, and the policy of the whole company."""
 
     lines: Sequence[Line]
-    left_out: Mapping[int, str]
+    left_out: Mapping[int, Sequence[str]]
     funnel: Funnel
     policy: Policy
     list_sha256: str = field(init=False)
@@ -60,64 +73,91 @@ class Eligible:
 class _Candidate:
     connection: int
     meter: str | None
-    phase: int | None
     generation: int | None
-    desired: str | None
 
 
-def who_may_be_cut(*, circle: int, business_at: datetime) -> Eligible:
-    """Judge every connection of a circle that owes more than the policy's minimum.
+def who_may_be_cut(*, circle: int, business_at: datetime, cut_at: datetime | None = None) -> Eligible:
+    """Judge every connection of a circle that owes more than the least minimum of any policy in force.
+
+    `cut_at` is when the cuts would begin: the window and the days without cuts are those of that instant.
 
     :raises NoPolicy: no recovery policy is in force.
     """
     policy = policy_at(business_at=business_at)
-    total, owing, candidates = _candidates(circle, policy.minimum_paise)
-    facts, due = _facts([each.connection for each in candidates], business_at)
-    busy = connections_with_open_orders(connections=facts)
-    left_out: dict[int, str] = {}
+    total, owing, candidates = _candidates(circle, lowest_minimum(business_at=business_at))
+    found = judged([each.connection for each in candidates], business_at=business_at, cut_at=cut_at)
+    left_out: dict[int, Sequence[str]] = {}
     chosen = []
     for each in candidates:
-        verdict = judge(facts[each.connection])
-        if verdict == CUT:
-            verdict = _otherwise(each, busy)
-        if verdict == CUT:
-            chosen.append(each)
+        against = found[each.connection].reasons or (() if each.generation else ("no_meter",))
+        if against:
+            left_out[each.connection] = against
         else:
-            left_out[each.connection] = verdict
+            chosen.append(each)
     named = _named_bills([each.connection for each in chosen])
     lines = [
         Line(
             position=position,
             meter=each.meter or "",
             connection=each.connection,
-            paise=due[each.connection],
+            paise=found[each.connection].due_paise,
             bills=named[each.connection][0],
             notice_sha256=named[each.connection][1],
             fence=each.generation or 0,
         )
         for position, each in enumerate(chosen)
     ]
-    reasons = Counter(left_out.values())
-    funnel = Funnel(total, owing, len(candidates), dict(sorted(reasons.items())), len(lines))
+    first = Counter(against[0] for against in left_out.values())
+    funnel = Funnel(total, owing, len(candidates), dict(sorted(first.items())), len(lines))
     return Eligible(lines, left_out, funnel, policy)
 
 
-def _otherwise(candidate: _Candidate, busy: set[int]) -> str:
-    if candidate.meter is None or candidate.generation is None:
-        return "no_meter"
-    if candidate.phase == PART_3_PHASE:
-        return "no_relay"
-    if candidate.connection in busy:
-        return "order_open"
-    if candidate.desired == "off":
-        return "off_already"
-    return CUT
+def judged(
+    connections: Sequence[int],
+    *,
+    business_at: datetime,
+    cut_at: datetime | None = None,
+    policy: str | None = None,
+) -> dict[int, Judged]:
+    """Judge connections at an instant, each with its facts. `policy` is a policy's row as JSON that stands in for all.
+
+    :raises FactsDisagree: the two rules differ; nobody may be cut by either.
+    """
+    rows = many(
+        f"SELECT connection, reasons, {', '.join(COLUMNS)}"  # noqa: S608
+        " FROM authority_facts(%s::bigint[], %s, %s, NULL, jsonb_populate_record(NULL::arrears_policy, %s::jsonb),"
+        " true)",
+        list(connections),
+        business_at,
+        cut_at,
+        policy,
+    )
+    found = {}
+    for connection, said, *columns in rows:
+        facts = Facts(*columns)
+        ours = reasons(facts)
+        if ours != tuple(said):
+            raise FactsDisagree(f"connection {connection}: {ours} and {tuple(said)}")
+        found[connection] = Judged(facts, ours)
+    return found
+
+
+def connections_of(*, circle: int) -> list[int]:
+    """Every connection of a circle, in order."""
+    rows = many(
+        "SELECT c.id FROM offices_office division"
+        " JOIN offices_office subdivision ON subdivision.parent_id = division.id"
+        " JOIN offices_office centre ON centre.parent_id = subdivision.id"
+        " JOIN network_connection c ON c.centre = centre.id WHERE division.parent_id = %s ORDER BY c.id",
+        circle,
+    )
+    return [row[0] for row in rows]
 
 
 def _candidates(circle: int, minimum_paise: int) -> tuple[int, int, list[_Candidate]]:
     """How many connections the circle has, how many owe anything, and those that owe more than the minimum."""
     rows = many(
-        "SELECT c.id, m.serial, m.phase, f.generation, f.desired, owed.paise FROM offices_office division"
+        "SELECT c.id, m.serial, f.generation, owed.paise FROM offices_office division"
         " JOIN offices_office subdivision ON subdivision.parent_id = division.id"
         " JOIN offices_office centre ON centre.parent_id = subdivision.id"
         " JOIN network_connection c ON c.centre = centre.id"
@@ -129,17 +169,6 @@ def _candidates(circle: int, minimum_paise: int) -> tuple[int, int, list[_Candid
     )
     owing = sum(1 for *_, paise in rows if paise > 0)
     return len(rows), owing, [_Candidate(*row[:-1]) for row in rows if row[-1] > minimum_paise]
-
-
-def _facts(connections: list[int], business_at: datetime) -> tuple[dict[int, Facts], dict[int, int]]:
-    """The facts of each connection, and the part of its due that may be enforced."""
-    rows = many(
-        "SELECT connection, enforceable_paise, minimum_paise, noticed, reminded, held, policy"
-        " FROM authority_facts(%s::bigint[], %s)",
-        connections,
-        business_at,
-    )
-    return {row[0]: Facts(*row[1:]) for row in rows}, {row[0]: row[1] for row in rows}
 
 
 def _named_bills(connections: list[int]) -> dict[int, tuple[str, str]]:

@@ -37,7 +37,13 @@ def hear(event: Event, *, body: str, at: datetime) -> bool:
     """Keep a webhook's event, once; whether it was new. It is believed only as far as it makes us ask."""
     with transaction():
         return wire.hear(
-            event=event.id, kind=event.kind, gateway_payment=event.payment, body=body, late=event.late, at=at
+            event=event.id,
+            kind=event.kind,
+            gateway_payment=event.payment,
+            gateway_order=event.order,
+            body=body,
+            late=event.late,
+            at=at,
         )
 
 

@@ -50,7 +50,8 @@ def propose_drive(*, document: str, signature: str, name: str, at: datetime, bus
         used = drive_of_warrant(warrant=signed.warrant)
         if used is not None:
             raise WarrantUsed(drive=used)
-        eligible = who_may_be_cut(circle=signed.circle, business_at=business_at)
+        cut_at = max(business_at, signed.not_before)
+        eligible = who_may_be_cut(circle=signed.circle, business_at=business_at, cut_at=cut_at)
         changed = ListChanged(drafted=signed.orders, found=len(eligible.lines))
         now = (eligible.list_sha256, len(eligible.lines), eligible.sum_paise, eligible.policy.version)
         if now != (signed.list_sha256, signed.orders, signed.sum_paise, signed.policy):

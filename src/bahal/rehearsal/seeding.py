@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import sql
 
+from bahal.domains.arrears.policy import shipped_policy
 from bahal.rehearsal.almanac import POLICY, no_cut_days
 from bahal.rehearsal.circle import Circle
 from bahal.rehearsal.dues import Account, Payment
@@ -131,8 +132,13 @@ def copy_rows(cursor: "psycopg.Cursor[Any]", table: str, columns: str, rows: Row
 def write_calendar(cursor: "psycopg.Cursor[Any]", monday: date) -> tuple[int, int]:
     """Write the days without cuts and the policy; returns how many rows of each."""
     days = copy_rows(cursor, "arrears_nocutday", "day reason reason_hi", no_cut_days(monday))
-    policy = asdict(POLICY)
-    return days, copy_rows(cursor, "arrears_policy", " ".join(policy), [tuple(policy.values())])
+    policy = {**asdict(POLICY), "proposed_by": "ee", "document": shipped_policy(), "proposed_at": datetime.now(UTC)}
+    written = copy_rows(cursor, "arrears_policy", " ".join(policy), [tuple(policy.values())])
+    cursor.execute(
+        "UPDATE arrears_policy SET accepted_by = 'se', accepted_at = now(), reason = 'rehearsal' WHERE version = %s",
+        [POLICY.version],
+    )
+    return days, written
 
 
 def next_ids(cursor: "psycopg.Cursor[Any]", table: str, count: int) -> list[int]:

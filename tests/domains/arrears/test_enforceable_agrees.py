@@ -57,11 +57,12 @@ def histories(draw: st.DrawFn) -> History:
 
 def test_the_rule_and_the_interlock_agree_on_random_histories(database: Database) -> None:
     numbers = count(2_300_000_001)
-    with database.connect("app") as app:
-        app.execute(
+    with database.connect("owner") as owner, database.connect("app") as app:
+        owner.execute(
             "INSERT INTO arrears_policy (version, effective_from, minimum_paise, notice_clear_days, reminders,"
             " last_reminder_within_days, window_from, window_to, stale_after_months, reconnection_paise, source,"
-            " verified) VALUES ('t', '2020-01-01', 500000, %s, 3, 3, '10:00', '14:00', %s, 0, 'test', false)",
+            " verified, accepted_by, accepted_at)"
+            " VALUES ('t', '2020-01-01', 500000, %s, 3, 3, '10:00', '14:00', %s, 0, 'test', false, 'se', now())",
             [CLEAR_DAYS, STALE_AFTER],
         )
 

@@ -145,3 +145,99 @@ class StepNotDue(Refusal):
     code = "step_not_due"
     hi = "कनेक्शन {connection} पर कदम `{step}` अभी देय नहीं।"
     en = "The step `{step}` is not due for connection {connection}."
+
+
+class PolicyWrong(Refusal):
+    """A policy's document is read whole or not at all."""
+
+    code = "policy_wrong"
+    hi = "नीति {file} पढ़ी नहीं जा सकी: {what} ({why})।"
+    en = "The policy {file} cannot be read: {what} ({why})."
+
+
+class PolicyUnlawful(Refusal):
+    """No policy asks for less than the law."""
+
+    code = "policy_unlawful"
+    hi = "नीति कानून से कम नहीं माँग सकती: {rule} = {given} ({law})।"
+    en = "A policy may not ask for less than the law: {rule} = {given} ({law})."
+
+
+class PolicyUnknown(Refusal):
+    """No such version."""
+
+    code = "policy_unknown"
+    hi = "नीति का संस्करण {version} नहीं मिला।"
+    en = "There is no policy version {version}."
+
+
+class PolicyAccepted(Refusal):
+    """A version is accepted once."""
+
+    code = "policy_accepted_already"
+    hi = "नीति {version} पहले ही स्वीकृत है।"
+    en = "Policy {version} was accepted before."
+
+
+class PolicyBackdated(Refusal):
+    """What was decided under a policy stays decided: a new one begins ahead, unless nothing was in force."""
+
+    code = "policy_backdated"
+    hi = "नीति {version} बीते दिन {effective_from} से लागू नहीं हो सकती।"
+    en = "Policy {version} may not begin on {effective_from}, which is past."
+
+
+class OfficerMayNotSetPolicy(Refusal):
+    """Engineers and revenue officers set the policy."""
+
+    code = "officer_may_not_set_policy"
+    hi = "{login} ({role}) नीति तय नहीं कर सकते।"
+    en = "{login} ({role}) may not set the policy."
+
+
+class AreaWrong(Refusal):
+    """A hold of an area names one office or one feeder, a known kind, its evidence, and an expiry ahead."""
+
+    code = "area_hold_malformed"
+    hi = "क्षेत्र की रोक ठीक नहीं ({field}: {given})।"
+    en = "The hold of an area is malformed ({field}: {given})."
+
+
+class AreaHoldUnknown(Refusal):
+    """No such open hold of an area."""
+
+    code = "area_hold_unknown"
+    hi = "क्षेत्र की खुली रोक {hold} नहीं मिली।"
+    en = "There is no open hold {hold} of an area."
+
+
+class NeedUnknown(Refusal):
+    """The register knows these needs."""
+
+    code = "need_unknown"
+    hi = "`{need}` पंजी में नहीं; ये हैं: {needs}।"
+    en = "The register has no need `{need}`; it has: {needs}."
+
+
+class RegisteredAlready(Refusal):
+    """A connection stands once in the register."""
+
+    code = "vulnerable_registered_already"
+    hi = "कनेक्शन {connection} पहले से पंजी में है।"
+    en = "Connection {connection} is in the register already."
+
+
+class NotRegistered(Refusal):
+    """The connection is not in the register."""
+
+    code = "vulnerable_not_registered"
+    hi = "कनेक्शन {connection} पंजी में नहीं।"
+    en = "Connection {connection} is not in the register."
+
+
+class ConversionUnknown(Refusal):
+    """No such conversion that waits to be reconciled, or its noter would reconcile it himself."""
+
+    code = "conversion_unknown"
+    hi = "कनेक्शन {connection} का मिलान {officer} नहीं कर सकते।"
+    en = "{officer} may not reconcile connection {connection}: nothing waits, or he noted it himself."

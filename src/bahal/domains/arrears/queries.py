@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from bahal.domains.arrears.errors import HoldUnknown, NoPolicy
+from bahal.domains.arrears.errors import HoldUnknown, NoPolicy, PolicyUnknown
 from bahal.domains.arrears.rules.dark import Timetable
 from bahal.domains.arrears.rules.plan import Instalment
 from bahal.foundation.rows import many, one
@@ -69,6 +69,18 @@ def policy_at(*, business_at: datetime) -> Policy:
     if row is None:
         raise NoPolicy(day=day_in_india(business_at))
     return Policy(*row)
+
+
+def lowest_minimum(*, business_at: datetime) -> int:
+    """The least minimum of all policies in force, in paise: who owes no more than that is cut by none of them."""
+    day = day_in_india(business_at)
+    row = one(
+        "SELECT coalesce(min(minimum_paise), 0) FROM arrears_policy WHERE accepted_at IS NOT NULL"
+        " AND effective_from <= %s AND (effective_until IS NULL OR effective_until > %s)",
+        day,
+        day,
+    )
+    return 0 if row is None else int(row[0])
 
 
 def find_hold(*, hold: int) -> Hold:
@@ -185,3 +197,120 @@ def notice_of_step(*, order: int, step: str) -> int | None:
 
 
 _HOLD = ", ".join(Hold._fields)
+
+
+class StoredPolicy(NamedTuple):
+    """A version of the policy as it was proposed, and who accepted it if somebody has."""
+
+    version: str
+    effective_from: date
+    effective_until: date | None
+    office: int | None
+    category: str | None
+    minimum_paise: int
+    notice_clear_days: int
+    proposed_by: str
+    accepted_by: str | None
+    document: str
+
+
+def policy_document(*, version: str) -> StoredPolicy:
+    """One version.
+
+    :raises PolicyUnknown: no such version.
+    """
+    row = one(f"SELECT {_STORED} FROM arrears_policy WHERE version = %s", version)  # noqa: S608
+    if row is None:
+        raise PolicyUnknown(version=version)
+    return StoredPolicy(*row)
+
+
+def policies() -> list[StoredPolicy]:
+    """Every version, the latest first."""
+    rows = many(f"SELECT {_STORED} FROM arrears_policy ORDER BY effective_from DESC, version DESC")  # noqa: S608
+    return [StoredPolicy(*row) for row in rows]
+
+
+def policy_in_force(*, day: date, office: int | None, category: str | None) -> bool:
+    """Whether a policy of exactly this office and category was in force on a day."""
+    row = one(
+        "SELECT true FROM arrears_policy WHERE accepted_at IS NOT NULL AND effective_from <= %s"
+        " AND (effective_until IS NULL OR effective_until > %s)"
+        " AND office IS NOT DISTINCT FROM %s AND category IS NOT DISTINCT FROM %s",
+        day,
+        day,
+        office,
+        category,
+    )
+    return row is not None
+
+
+def policy_row(*, business_at: datetime) -> Mapping[str, Any]:
+    """The whole company's policy in force, every column as JSON has it.
+
+    :raises NoPolicy: none is.
+    """
+    row = one("SELECT to_jsonb(p)::text FROM authority_policy(%s) p WHERE p.version IS NOT NULL", business_at)
+    if row is None:
+        raise NoPolicy(day=day_in_india(business_at))
+    found: dict[str, Any] = json.loads(row[0])
+    return found
+
+
+class AreaHold(NamedTuple):
+    """A hold over an office and all under it, or over a feeder."""
+
+    id: int
+    office: int | None
+    feeder: int | None
+    kind: str
+    evidence: str
+    owner: str
+    placed_at: datetime
+    expires_at: datetime | None
+
+
+def area_holds() -> list[AreaHold]:
+    """The holds of areas that were not lifted."""
+    rows = many(
+        f"SELECT {', '.join(AreaHold._fields)} FROM arrears_areahold WHERE lifted_at IS NULL ORDER BY id"  # noqa: S608
+    )
+    return [AreaHold(*row) for row in rows]
+
+
+class Overdue(NamedTuple):
+    """Something that holds cuts back and that somebody must look at again."""
+
+    what: str
+    id: int
+    connection: int | None
+    kind: str
+    owner: str
+    evidence: str
+    since: datetime
+    review_on: date | None
+
+
+def review_list(*, business_at: datetime, within_days: int) -> list[Overdue]:
+    """Holds that expire or have expired, holds without an expiry after so many days, and register entries to review."""
+    day = day_in_india(business_at)
+    rows = many(
+        "SELECT * FROM (SELECT 'hold', id, connection, kind, owner, evidence, placed_at,"
+        " coalesce((expires_at AT TIME ZONE 'Asia/Kolkata')::date, (placed_at AT TIME ZONE 'Asia/Kolkata')::date + %s)"
+        " FROM arrears_hold WHERE lifted_at IS NULL"
+        " UNION ALL SELECT 'area_hold', id, NULL, kind, owner, evidence, placed_at,"
+        " coalesce((expires_at AT TIME ZONE 'Asia/Kolkata')::date, (placed_at AT TIME ZONE 'Asia/Kolkata')::date + %s)"
+        " FROM arrears_areahold WHERE lifted_at IS NULL"
+        " UNION ALL SELECT 'vulnerable', id, connection, need, registered_by, evidence, registered_at, review_on"
+        " FROM arrears_vulnerable WHERE ended_at IS NULL)"
+        " AS open (what, id, connection, kind, owner, evidence, since, review_on)"
+        " WHERE review_on <= %s::date + %s ORDER BY review_on, what, id",
+        within_days,
+        within_days,
+        day,
+        within_days,
+    )
+    return [Overdue(*row) for row in rows]
+
+
+_STORED = ", ".join(StoredPolicy._fields)

@@ -205,6 +205,13 @@ class Proposal(models.Model):
 
     class Meta:
         app_label = "payments"
+        indexes = [
+            models.Index(
+                name="payers_to_name",
+                fields=["connection"],
+                condition=models.Q(kind="assign", decided_by__isnull=True),
+            )
+        ]
         constraints = [
             models.CheckConstraint(name="proposal_positive", condition=models.Q(paise__gt=0)),
             models.CheckConstraint(
@@ -259,6 +266,7 @@ class GatewayEvent(models.Model):
     event = models.TextField(unique=True)
     kind = models.TextField()
     gateway_payment = models.TextField()
+    gateway_order = models.TextField(db_default="")
     body = models.TextField()
     late = models.BooleanField()
     received_at = models.DateTimeField()
@@ -269,7 +277,10 @@ class GatewayEvent(models.Model):
 
     class Meta:
         app_label = "payments"
-        indexes = [models.Index(name="events_to_handle", fields=["id"], condition=models.Q(handled_at__isnull=True))]
+        indexes = [
+            models.Index(name="events_to_handle", fields=["id"], condition=models.Q(handled_at__isnull=True)),
+            models.Index(name="events_of_order", fields=["gateway_order"], condition=models.Q(handled_at__isnull=True)),
+        ]
 
 
 class GatewayPayment(models.Model):
@@ -286,7 +297,11 @@ class GatewayPayment(models.Model):
 
     class Meta:
         app_label = "payments"
-        indexes = [models.Index(name="gateway_payments_by_time", fields=["made_at"])]
+        indexes = [
+            models.Index(name="gateway_payments_by_time", fields=["made_at"]),
+            models.Index(name="gateway_payments_by_order", fields=["gateway_order"]),
+            models.Index(name="gateway_payments_by_ref", fields=["reference"]),
+        ]
 
 
 class Poll(models.Model):

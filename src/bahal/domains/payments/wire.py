@@ -107,15 +107,18 @@ def paid_by(*, tr: str) -> str | None:
 
 
 @transaction_required
-def hear(*, event: str, kind: str, gateway_payment: str, body: str, late: bool, at: datetime) -> bool:
+def hear(
+    *, event: str, kind: str, gateway_payment: str, gateway_order: str, body: str, late: bool, at: datetime
+) -> bool:
     """Keep an event, once per event id; whether it was new."""
     return bool(
         run(
-            "INSERT INTO payments_gatewayevent (event, kind, gateway_payment, body, late, received_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            "INSERT INTO payments_gatewayevent (event, kind, gateway_payment, gateway_order, body, late, received_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
             event,
             kind,
             gateway_payment,
+            gateway_order,
             body,
             late,
             at,

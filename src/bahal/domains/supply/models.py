@@ -1,5 +1,6 @@
 """An order's life is `life.TRANSITIONS`; the database refuses every other step, by role (trigger)."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from bahal.domains.supply.life import GROUNDS, STATES
@@ -45,6 +46,39 @@ class Drive(models.Model):
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     reason = models.TextField(default="")
+
+    class Meta:
+        app_label = "supply"
+
+
+class DryRun(models.Model):
+    """Everybody of an office judged for an instant: the list, and under which policies."""
+
+    id = models.BigAutoField(primary_key=True)
+    office = models.IntegerField()
+    cut_at = models.DateTimeField()
+    made_at = models.DateTimeField()
+    business_at = models.DateTimeField()
+    maker = models.TextField()
+    policies = ArrayField(models.TextField())
+    connections = models.IntegerField()
+    listed = models.IntegerField()
+    sum_paise = models.BigIntegerField()
+    list_sha256 = models.TextField()
+
+    class Meta:
+        app_label = "supply"
+        indexes = [models.Index(name="dry_runs_of_office", fields=["office", "id"])]
+
+
+class DryRunGroup(models.Model):
+    """Those of a dry run with the same reasons against them; none is the list. Paise are enforceable dues."""
+
+    id = models.BigAutoField(primary_key=True)
+    run = models.BigIntegerField(db_index=True)
+    reasons = ArrayField(models.TextField())
+    connections = ArrayField(models.BigIntegerField())
+    paise = ArrayField(models.BigIntegerField())
 
     class Meta:
         app_label = "supply"

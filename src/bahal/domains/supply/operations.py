@@ -107,6 +107,45 @@ def propose_drive(drive: NewDrive, *, at: datetime) -> int:
     )
 
 
+class NewDryRun(NamedTuple):
+    """A dry run to keep."""
+
+    office: int
+    cut_at: datetime
+    made_at: datetime
+    business_at: datetime
+    maker: str
+    policies: Sequence[str]
+    connections: int
+    listed: int
+    sum_paise: int
+    list_sha256: str
+
+
+@transaction_required
+def keep_dry_run(run: NewDryRun, everybody: Mapping[int, tuple[Sequence[str], int]]) -> int:
+    """Keep a dry run with everybody's reasons and enforceable due; its id."""
+    id_ = int(
+        value(
+            f"INSERT INTO supply_dryrun ({', '.join(NewDryRun._fields)})"  # noqa: S608
+            f" VALUES ({', '.join(['%s'] * len(run))}) RETURNING id",
+            *run,
+        )
+    )
+    groups: dict[tuple[str, ...], list[tuple[int, int]]] = {}
+    for connection, (reasons, paise) in everybody.items():
+        groups.setdefault(tuple(reasons), []).append((connection, paise))
+    copy(
+        "supply_dryrungroup",
+        ("run", "reasons", "connections", "paise"),
+        (
+            (id_, list(reasons), [number for number, _ in members], [paise for _, paise in members])
+            for reasons, members in sorted(groups.items())
+        ),
+    )
+    return id_
+
+
 @transaction_required
 def propose_orders(cuts: Sequence[NewCut], *, drive: int, cause: str, at: datetime) -> None:
     """Write a drive's cuts as proposed, in one statement.

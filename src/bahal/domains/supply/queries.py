@@ -220,3 +220,21 @@ def drives_under_way() -> list[tuple[int, datetime, bool]]:
         " FROM supply_drive d WHERE d.state IN ('proposed', 'authorised', 'running', 'paused') ORDER BY d.id"
     )
     return [(row[0], row[1], row[2]) for row in rows]
+
+
+class LastRun(NamedTuple):
+    """A dry run, and whom it listed."""
+
+    run: int
+    listed: Sequence[int]
+
+
+def latest_dry_run(*, office: int) -> LastRun | None:
+    """The latest dry run of an office, or None."""
+    row = one(
+        "SELECT r.id, coalesce((SELECT g.connections FROM supply_dryrungroup g"
+        " WHERE g.run = r.id AND g.reasons = '{}'), '{}')"
+        " FROM supply_dryrun r WHERE r.office = %s ORDER BY r.id DESC LIMIT 1",
+        office,
+    )
+    return None if row is None else LastRun(*row)

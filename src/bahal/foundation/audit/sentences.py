@@ -22,10 +22,42 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "अधिकारी {login} ({role}) दर्ज, हस्ताक्षर कुंजी {key}।",
         "Officer {login} ({role}) enrolled with signing key {key}.",
     ),
+    "policy.proposed": (
+        "वसूली नीति {version}, {effective_from} से, प्रस्तावित (कार्यालय {office}, श्रेणी {category}; {unverified} नियम "
+        "असत्यापित)।",
+        "Recovery policy {version} proposed from {effective_from} (office {office}, category {category}; "
+        "{unverified} rules unverified).",
+    ),
     "policy.set": (
-        "वसूली नीति {version}, {effective_from} से लागू: न्यूनतम {minimum_paise}, सूचना {notice_clear_days} स्पष्ट दिन।",
-        "Recovery policy {version} in force from {effective_from}: minimum {minimum_paise}, notice of "
-        "{notice_clear_days} clear days.",
+        "{proposed_by} की प्रस्तावित वसूली नीति {version}, {effective_from} से, स्वीकृत: न्यूनतम {minimum_paise}, "
+        "सूचना {notice_clear_days} स्पष्ट दिन: {reason}।",
+        "Recovery policy {version} from {effective_from}, proposed by {proposed_by}, accepted: minimum "
+        "{minimum_paise}, notice of {notice_clear_days} clear days: {reason}.",
+    ),
+    "area.held": (
+        "क्षेत्र की रोक {hold} ({kind}) लगाई गई: {area}, प्रमाण: {evidence}; अवधि {expires_at} तक।",
+        "Hold {hold} ({kind}) placed over {area}, evidence: {evidence}; until {expires_at}.",
+    ),
+    "area.freed": ("क्षेत्र की रोक {hold} हटाई गई।", "Hold {hold} of an area lifted."),
+    "vulnerable.registered": (
+        "संवेदनशील उपभोक्ता पंजी में दर्ज ({need}), प्रमाण: {evidence}; पुनर्विचार {review_on} को।",
+        "Entered in the register of vulnerable consumers ({need}), evidence: {evidence}; review on {review_on}.",
+    ),
+    "vulnerable.ended": (
+        "संवेदनशील उपभोक्ता पंजी से हटाया गया: {reason}।",
+        "Taken off the register of vulnerable consumers: {reason}.",
+    ),
+    "conversion.noted": (
+        "{converted_on} से प्रीपेड; प्रारंभिक शेष मिलाने तक विच्छेदन नहीं।",
+        "Prepaid from {converted_on}; no cut until the opening balance is reconciled.",
+    ),
+    "conversion.reconciled": (
+        "प्रीपेड का प्रारंभिक शेष {opening_paise} मिलाया गया।",
+        "Opening balance of prepaid reconciled: {opening_paise}.",
+    ),
+    "drive.dry_run": (
+        "जाँच-सूची {run}: {listed} विच्छेदन योग्य, {paise}; सूची {list_sha256}।",
+        "Dry run {run}: {listed} may be cut, {paise}; list {list_sha256}.",
     ),
     "policy.no_cut_days": (
         "{days} दिन विच्छेदन-रहित घोषित।",
@@ -392,7 +424,8 @@ _SECTIONS: Mapping[str, tuple[str, ...]] = {
     "difference_kind": ("differences",),
     "held_for": ("held bills",),
     "ground": ("grounds",),
-    "kind": ("proposals", "holds", "alerts"),
+    "kind": ("proposals", "holds", "area holds", "alerts"),
+    "need": ("needs",),
     "outcome": ("order states",),
     "reason": ("reasons", "verdicts", "clock reasons"),
     "role": ("roles",),

@@ -36,12 +36,16 @@ class WebhookMalformed(Refusal):
 
 
 class Event(NamedTuple):
-    """An event: which payment it speaks of, and whether it is more than five minutes old, or from the future."""
+    """An event: which payment it speaks of, and whether it is more than five minutes old, or from the future.
+
+    `order` is the gateway's order that it names, or empty: it can only hold a cut back until the gateway is asked.
+    """
 
     id: str
     kind: str
     payment: str
     late: bool
+    order: str = ""
 
 
 def signature_of(secret: str, body: bytes) -> str:
@@ -65,10 +69,11 @@ def read_event(*, secret: str, signature: str, event: str, body: bytes, now: dat
         made_at = datetime.fromtimestamp(told["created_at"], UTC)
         entity = told["payload"].get("payment", {}).get("entity")
         payment = None if entity is None else str(entity["id"])
+        order = "" if entity is None else str(entity.get("order_id") or "")
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError) as wrong:
         raise WebhookMalformed(why=type(wrong).__name__) from wrong
     if payment is None:
         return None
     if not payment or len(payment) > LONGEST_ID or not payment.replace("_", "").isalnum() or not payment.isascii():
         raise WebhookMalformed(why="payment id")
-    return Event(event, kind[:LONGEST_ID], payment, abs(now - made_at) > FRESH)
+    return Event(event, kind[:LONGEST_ID], payment, abs(now - made_at) > FRESH, order[:LONGEST_ID])

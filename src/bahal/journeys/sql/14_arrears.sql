@@ -27,3 +27,16 @@ LANGUAGE sql STABLE AS $$
     ) AS b
     WHERE money.balance > b.newer
 $$;
+
+-- A policy comes in unaccepted from the application, and is accepted once.
+CREATE FUNCTION policy_life() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' AND NEW.accepted_at IS NOT NULL AND session_user = 'app' THEN
+        RAISE EXCEPTION 'policy %: a second officer accepts it later', NEW.version USING ERRCODE = 'BH030';
+    END IF;
+    IF TG_OP = 'UPDATE' AND OLD.accepted_at IS NOT NULL AND session_user = 'app' THEN
+        RAISE EXCEPTION 'policy % was accepted before', NEW.version USING ERRCODE = 'BH030';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER life BEFORE INSERT OR UPDATE ON arrears_policy FOR EACH ROW EXECUTE FUNCTION policy_life();

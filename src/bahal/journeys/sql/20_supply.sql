@@ -79,3 +79,7 @@ BEGIN
 END $$;
 CREATE TRIGGER authority BEFORE UPDATE ON supply_drive FOR EACH ROW EXECUTE FUNCTION drive_authority();
 CREATE TRIGGER keep_rows BEFORE DELETE ON supply_drive FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+-- A dry run is what was found at an instant: it is kept as it was.
+CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON supply_dryrun FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON supply_dryrungroup FOR EACH ROW EXECUTE FUNCTION refuse_change();

@@ -130,16 +130,15 @@ RETURNS TABLE (order_id bigint, verdict text, reason text) LANGUAGE plpgsql SECU
 SET enable_seqscan = off AS $$  -- a plan made while a table was small or unknown is kept, and must not read all of it later
 DECLARE
     stopped timestamptz;
-    open boolean;
     hour text := to_char(p_at AT TIME ZONE 'Asia/Kolkata', 'YYYY-MM-DD HH24');
     day text := to_char(p_at AT TIME ZONE 'Asia/Kolkata', 'YYYY-MM-DD');
 BEGIN
     SELECT s.stopped_at INTO stopped FROM interlock_switch s FOR UPDATE;
+    PERFORM authority_steady();  -- what holds for many at once changes before the next statement or after the commit
     PERFORM 1 FROM supply_fence f WHERE f.connection IN (
         SELECT l.connection FROM interlock_line l WHERE l.order_id = ANY (p_orders)
     ) ORDER BY f.connection FOR UPDATE;
 
-    open := authority_window(p_at, authority_policy(p_at));
     INSERT INTO interlock_cap (scope, bucket, ceiling)
     SELECT DISTINCT 'circle:' || l.circle, hour, (p_caps->>'circle_hour')::integer FROM interlock_line l WHERE l.order_id = ANY (p_orders)
     UNION ALL SELECT 'state', hour, (p_caps->>'state_hour')::integer
@@ -172,11 +171,9 @@ BEGIN
                    WHEN stopped IS NOT NULL OR a.drive_state <> 'running' THEN 'drive_not_running'
                    WHEN a.position >= a.canary AND a.canary_passed_at IS NULL THEN 'canary_not_passed'
                    WHEN p_at < a.not_before OR p_at >= a.expires_at THEN 'warrant_expired'
-                   WHEN NOT open THEN 'outside_window'
                    WHEN a.sends >= 2 THEN 'sent_twice'
                    WHEN a.cut_today THEN 'cut_within_24_hours'
-                   ELSE authority_verdict(facts.enforceable_paise, facts.minimum_paise, facts.noticed, facts.reminded,
-                                          facts.held, facts.policy)
+                   ELSE authority_verdict(facts.reasons)
                END AS word
         FROM asked a
         LEFT JOIN authority_facts(ARRAY(SELECT x.connection FROM asked x), p_at) facts ON facts.connection = a.connection

@@ -45,7 +45,16 @@ GRANT SELECT (meter, system_title) ON headend_meter TO app;
 GRANT SELECT (cell), UPDATE (cell) ON interlock_meter, headend_meter TO app;
 GRANT INSERT, UPDATE ON meters_sim TO app;
 GRANT UPDATE (tries, next_at, sent_at, receipt, ended_at, why) ON meters_wakeup TO app;
-GRANT EXECUTE ON FUNCTION authority_facts, authority_verdict, authority_policy, authority_window TO app, reader, interlock;
+GRANT EXECUTE ON FUNCTION authority_facts, authority_verdict, authority_reasons, authority_policy, authority_path, authority_hours,
+    authority_window TO app, reader, interlock;
+GRANT EXECUTE ON FUNCTION authority_change TO app;
+-- A policy is proposed, and accepted once, by another (constraint, trigger); what is open is closed, and nothing removed.
+GRANT UPDATE (accepted_by, accepted_at, reason) ON arrears_policy TO app;
+GRANT INSERT ON arrears_areahold, arrears_vulnerable, arrears_conversion, arrears_channel, supply_dryrun, supply_dryrungroup TO app;
+GRANT UPDATE (lifted_at, lifted_by) ON arrears_areahold TO app;
+GRANT UPDATE (ended_at, ended_by, reason, review_on) ON arrears_vulnerable TO app;
+GRANT UPDATE (opening_paise, reconciled_at, reconciled_by) ON arrears_conversion TO app;
+GRANT UPDATE (seen_at) ON arrears_channel TO app;
 -- One person stops; the application may only stop, never re-arm.
 GRANT SELECT ON interlock_switch TO app;
 GRANT EXECUTE ON FUNCTION payment_dues TO app, reader;

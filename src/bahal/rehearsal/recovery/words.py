@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from bahal.domains.arrears.verdict import REASONS
 from bahal.shared.text import Language, day_in_words, grouped
 from bahal.shared.words import CAUSES
 from bahal.shared.words import WORDS as CODES
@@ -177,7 +176,7 @@ def every_order(result: Mapping[str, Any], language: Language) -> str:
 
 def reason(code: str, language: Language) -> str:
     """A reason against a cut, or its code where there are no words for it."""
-    return REASONS[code][_SIDE[language]] if code in REASONS else code.replace("_", " ")
+    return CODES["verdicts"][code][_SIDE[language]] if code in CODES["verdicts"] else code.replace("_", " ")
 
 
 def cause(code: str, language: Language) -> str:

@@ -42,10 +42,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Enforceable:
-    """The amount, and one part for each bill, the latest first."""
+    """The amount, and one part for each bill, the latest first. `noticed`: a served notice names a bill not stale."""
 
     paise: int
     parts: Sequence[Part]
+    noticed: bool = False
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """Why bills that are still owed do not count, in the order in which it is asked."""
+        found = {part.reason for part in self.parts if part.owed_paise > 0}
+        return tuple(cause for cause in WHY_NOT if cause in found)
 
 
 def clear(*, served_on: date, day: date, clear_days: int) -> bool:
@@ -62,6 +69,7 @@ def enforceable(bills: Iterable[BillFacts], *, balance_paise: int, day: date, st
     """
     stale_on = months_after(day, -stale_after_months)
     counting = other = newer = 0
+    noticed = False
     parts = []
     for bill in sorted(bills, key=lambda each: (each.issued_on, each.id), reverse=True):
         owed = max(0, min(bill.paise, balance_paise - newer))
@@ -70,11 +78,12 @@ def enforceable(bills: Iterable[BillFacts], *, balance_paise: int, day: date, st
         if reason == "stale":
             continue  # it neither counts nor takes anything off
         newer += bill.paise
+        noticed = noticed or (bill.noticed_on is not None and bill.noticed_on > bill.due_on)
         if reason == COUNTED:
             counting += bill.paise
         else:
             other += bill.paise if bill.disputed or bill.supplementary else owed
-    return Enforceable(max(0, min(counting, balance_paise - other)), tuple(parts))
+    return Enforceable(max(0, min(counting, balance_paise - other)), tuple(parts), noticed)
 
 
 def _reason(bill: BillFacts, day: date, stale_on: date) -> str:

@@ -171,7 +171,8 @@ def test_an_area_is_held_at_once_and_frees_nothing_by_itself(database: Database)
     feeder = hold_area(**{**usual, "office": None, "feeder": 1, "kind": "flood_warning"}, **TIMES)
     assert reasons_of(second) == ["area_held"]
     for wrong in ({"office": None}, {"office": 1, "feeder": 1}, {"office": 1, "kind": "rain"},
-                  {"office": 1, "evidence": " "}, {"office": 1, "expires_at": town.NINE}, {"office": None, "feeder": 9}):  # fmt: skip
+                  {"office": 1, "evidence": " "}, {"office": 1, "expires_at": town.NINE},
+                  {"office": None, "feeder": 9}):  # fmt: skip
         with pytest.raises(AreaWrong):
             hold_area(**{**usual, **wrong}, **TIMES)  # type: ignore[arg-type]  # wrong on purpose
     free_area(hold=feeder, actor="ee", **TIMES)
@@ -266,9 +267,9 @@ def test_the_clock_at_its_edges(database: Database, local: str, against: list[st
     with database.connect("owner") as owner:
         owner.execute(
             "INSERT INTO arrears_policy (version, effective_from, minimum_paise, notice_clear_days, reminders,"
-            " last_reminder_within_days, window_from, window_to, stale_after_months, reconnection_paise, source, verified,"
-            " accepted_by, accepted_at) VALUES ('t', '2020-01-01', 0, 15, 3, 3, '10:00', '14:00', 24, 0, '', false, 'x',"
-            " now())"
+            " last_reminder_within_days, window_from, window_to, stale_after_months, reconnection_paise, source,"
+            " verified, accepted_by, accepted_at)"
+            " VALUES ('t', '2020-01-01', 0, 15, 3, 3, '10:00', '14:00', 24, 0, '', false, 'x', now())"
         )
         row = owner.execute(
             "SELECT authority_hours(x.at, authority_policy(x.at)), authority_window(x.at, authority_policy(x.at))"

@@ -267,7 +267,8 @@ def dry_run(
     if as_json:
         shown = {
             "run": done.run, "connections": len(done.everybody), "listed": len(done.listed),
-            "sum_paise": done.sum_paise, "list_sha256": done.list_sha256, "policies": list(done.policies), "reasons": dict(done.counts),
+            "sum_paise": done.sum_paise, "list_sha256": done.list_sha256,
+            "policies": list(done.policies), "reasons": dict(done.counts),
             "before": done.before, "came": list(done.came), "went": {str(k): list(v) for k, v in done.went.items()},
         }  # fmt: skip
         if full:

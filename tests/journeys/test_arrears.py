@@ -98,7 +98,7 @@ def test_instalments_hold_the_cut_while_they_are_kept(database: Database) -> Non
             (date(2025, 12, 1), 2_000_00), (date(2026, 1, 1), 2_000_00), (date(2026, 2, 1), 2_000_00),
         ]  # fmt: skip
         assert one("SELECT held FROM authority_facts(ARRAY[%s]::bigint[], %s)", number, town.TEN) == (
-            "instalment_plan",
+            ["instalment_plan"],
         )
         assert value("SELECT state FROM supply_order WHERE connection = %s", number) == "cancelled"
     with pytest.raises(PlanOpen):
@@ -202,7 +202,7 @@ def test_a_deposit_under_protest_of_the_lesser_sum_stays_the_cut(database: Datab
     assert dues(connection=number) == {"receivable": 6_000_00}
     assert one("SELECT state, reason FROM supply_order WHERE connection = %s", number) == ("cancelled", "held")
     assert one("SELECT held FROM authority_facts(ARRAY[%s]::bigint[], %s)", number, town.TEN) == (
-        "deposit_under_protest",
+        ["deposit_under_protest"],
     )
     with pytest.raises(ReferencePosted):
         deposit_under_protest(key="p", paise=400_00, **usual)

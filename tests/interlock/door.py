@@ -95,7 +95,8 @@ class Door:
         n = len(leases)
         rows = self.connection.execute(
             "SELECT interlock_results(%s, %s, %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::boolean[],"
-            " %s::boolean[], %s::smallint[], %s::smallint[], %s::bigint[], %s::bigint[], %s::double precision[])",
+            " %s::boolean[], %s::smallint[], %s::smallint[], %s::bigint[], %s::bigint[], %s::double precision[],"
+            " %s::bytea[])",
             (
                 self.worker,
                 facts.TEN_O_CLOCK,
@@ -110,6 +111,7 @@ class Door:
                 [lease.counter + 5 for lease in leases],
                 [1000] * n,
                 [retry] * n,
+                [None] * n,
             ),
         ).fetchall()
         return {row[0] for row in rows}

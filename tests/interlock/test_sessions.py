@@ -1,13 +1,16 @@
 """One order after another against meters that behave, and that do not: each ends verified or with a person."""
 
+import hashlib
 from collections.abc import Callable
 
+import psycopg
 import pytest
 import uvloop
 
 from bahal.dlms.objects.disconnect import ControlState
+from bahal.shared.frames import FROM_METER, TO_METER, unpacked
 from tests.interlock import facts
-from tests.interlock.meters import Fault
+from tests.interlock.meters import ACTION_FRAME, Fault
 from tests.interlock.world import World, until
 
 OPEN = ("authorised", "claimed", "sent", "unknown")
@@ -57,6 +60,27 @@ def test_a_cut_is_confirmed_by_a_relay_read_open(make_world: Callable[..., World
     assert all(row[4] for row in evidence)
     assert world.one("SELECT count(*) FROM meters_relay WHERE NOT closed AND source = 'order'") == 6
     assert world.one("SELECT count(*) FROM interlock_meter WHERE lease_holder IS NOT NULL") == 0
+
+
+def test_what_went_over_the_wire_is_kept_and_cannot_be_changed(world: World) -> None:
+    """The meter's own log has the counter of the ACTION that moved it; a key holder finds it in the frame kept here."""
+    drive(world)
+    assert restore(world) == ("confirmed", "")
+    rows = world.app.execute(
+        "SELECT r.counter, f.frames, f.sha256 FROM interlock_frames f"
+        " JOIN supply_result r ON r.id = f.result ORDER BY r.id"
+    ).fetchall()
+    assert len(rows) == 2
+    for counter, kept, digest in rows:
+        frames = list(unpacked(kept))
+        assert [direction for direction, _ in frames] == [TO_METER, FROM_METER] * 7
+        assert all(frame[:2] == b"\0\1" and len(frame) == 8 + int.from_bytes(frame[6:8]) for _, frame in frames)
+        action = frames[2 * (ACTION_FRAME - 1)][1]
+        assert counter.to_bytes(4) in action
+        assert digest == hashlib.sha256(kept).digest()
+    for statement in ("UPDATE interlock_frames SET frames = ''", "DELETE FROM interlock_frames"):
+        with pytest.raises(psycopg.DatabaseError, match="append-only"):
+            world.owner.execute(statement)
 
 
 def test_payment_brings_the_light_back(world: World) -> None:

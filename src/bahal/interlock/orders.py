@@ -58,7 +58,10 @@ class Claim(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """A row for `interlock_results`; `state` None frees the meter's lease and leaves the order as it is."""
+    """A row for `interlock_results`; `state` None frees the meter's lease and leaves the order as it is.
+
+    `frames` is what was said over the wire, as `bahal.shared.frames` keeps it.
+    """
 
     claim: Claim
     state: str | None
@@ -70,6 +73,7 @@ class Outcome(NamedTuple):
     counter: int | None = None
     meter_counter: int | None = None
     retry_s: float = 0.0
+    frames: bytes = b""
 
     @property
     def columns(self) -> tuple[Any, ...]:
@@ -87,6 +91,7 @@ class Outcome(NamedTuple):
             self.counter,
             self.meter_counter,
             self.retry_s,
+            self.frames or None,
         )
 
 

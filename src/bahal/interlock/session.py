@@ -47,6 +47,7 @@ from bahal.interlock.orders import (
     pause_before,
 )
 from bahal.shared.crash import crash_point
+from bahal.shared.frames import FROM_METER, TO_METER, Tape
 
 RELAY_CLASS: Final = 70
 RELAY: Final = bytes((0, 0, 96, 3, 10, 255))
@@ -115,7 +116,7 @@ class Step(IntEnum):
 class RelaySession(Session):
     """Carries out one claimed order."""
 
-    __slots__ = ("_after", "_before", "_broken", "_control", "_counter", "_desk", "_mode", "_step", "claim")
+    __slots__ = ("_after", "_before", "_broken", "_control", "_counter", "_desk", "_mode", "_step", "_tape", "claim")
 
     def __init__(self, *, links: Links, desk: Desk, claim: Claim, keys: RelayKeys, title: bytes, block: int) -> None:
         super().__init__(links)
@@ -143,11 +144,26 @@ class RelaySession(Session):
         self._control: int | None = None
         self._mode: int | None = None
         self._counter: int | None = None
+        self._tape = Tape()
 
     @property
     def meter(self) -> str:
         """The serial of the order's meter."""
         return self.claim.meter
+
+    # --- what goes over the wire -------------------------------------------------------------------------------------
+
+    def say(self, request: bytes) -> None:
+        """Write a request, and keep it as it went."""
+        if self.alive:
+            self._tape.take(TO_METER, request)
+        super().say(request)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the meter, kept as they came."""
+        if self.alive:
+            self._tape.take(FROM_METER, data)
+        super().data_received(data)
 
     # --- what the meter says -----------------------------------------------------------------------------------------
 
@@ -373,6 +389,7 @@ class RelaySession(Session):
             self._counter,
             meter_counter if meter_counter >= 0 else None,
             retry_s,
+            self._tape.packed(),
         )
         self._desk.ended(outcome, seconds)
         self.finish()

@@ -90,6 +90,8 @@ def _acts(outcomes: Sequence[Outcome], tasks: Mapping[int, int]) -> list[Act]:
     acts = []
     for each in outcomes:
         data = {"order": each.order, "meter": each.meter, "reason": each.reason, "result": each.id}
+        if each.frames_sha256 is not None:
+            data["frames_sha256"] = each.frames_sha256
         if each.outcome == "confirmed":
             act = f"supply.{each.kind}.confirmed"
         elif each.outcome == "unknown":

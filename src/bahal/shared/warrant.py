@@ -6,7 +6,6 @@ the same digest; whatever differs by a byte is refused by the signature. Amounts
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -14,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from bahal.shared.merkle import leaf_hash, root_of
 
 SIGNATURE_CONTEXT = b"bahal warrant v1\x00"
 LONGEST = timedelta(hours=4)
@@ -80,11 +81,11 @@ class Document:
 
 
 def list_sha256(lines: Iterable[Line]) -> str:
-    """SHA-256 over the canonical lines in order of position, each ended by a line feed."""
-    digest = hashlib.sha256()
-    for line in lines:
-        digest.update(line.canonical().encode() + b"\n")
-    return digest.hexdigest()
+    """The root of the Merkle tree (RFC 6962, SHA-256) over the canonical lines in order of position, in hexadecimal.
+
+    A tree, so that one consumer's line can be proved to be in the list that was signed without showing any other's.
+    """
+    return root_of(leaf_hash(line.canonical().encode()) for line in lines).hex()
 
 
 def message(document: str, role: str) -> bytes:

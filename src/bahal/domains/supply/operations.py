@@ -44,7 +44,10 @@ class NewCut(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What the interlock found at the end of an attempt, with the order it was for. `at` is the wall's time."""
+    """What the interlock found at the end of an attempt, with the order it was for. `at` is the wall's time.
+
+    `frames_sha256` covers what went over the wire, as it was kept; None where nothing did.
+    """
 
     id: int
     order: int
@@ -56,6 +59,7 @@ class Outcome(NamedTuple):
     meter: str
     connection: int
     due_paise: int
+    frames_sha256: str | None
 
 
 class OrderTaken(Exception):
@@ -278,8 +282,10 @@ def open_restore(*, meter: str, connection: int, ground: str, cause: str, fence:
 def take_outcomes(*, limit: int) -> list[Outcome]:
     """Take up to `limit` results that nobody has handled, oldest first; another worker passes them by."""
     rows = many(
-        'SELECT r.id, r."order", r.outcome, r.reason, r.at, r.business_at, o.kind, o.meter, o.connection, o.due_paise'
-        ' FROM supply_result r JOIN supply_order o ON o.id = r."order" WHERE r.handled_at IS NULL'
+        'SELECT r.id, r."order", r.outcome, r.reason, r.at, r.business_at, o.kind, o.meter, o.connection, o.due_paise,'
+        " encode(f.sha256, 'hex')"
+        ' FROM supply_result r JOIN supply_order o ON o.id = r."order"'
+        " LEFT JOIN interlock_frames f ON f.result = r.id WHERE r.handled_at IS NULL"
         " ORDER BY r.id LIMIT %s FOR UPDATE OF r SKIP LOCKED",
         limit,
     )

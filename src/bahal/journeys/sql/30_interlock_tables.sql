@@ -101,6 +101,17 @@ CREATE INDEX ON interlock_sending (order_id);
 CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON interlock_sending FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER keep_table BEFORE TRUNCATE ON interlock_sending FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+-- What went over the wire for a result: ciphered frames with their direction, as bahal.shared.frames keeps them.
+CREATE TABLE interlock_frames (
+    result bigint PRIMARY KEY,
+    order_id bigint NOT NULL,
+    frames bytea NOT NULL,
+    sha256 bytea GENERATED ALWAYS AS (sha256(frames)) STORED
+);
+CREATE INDEX ON interlock_frames (order_id);
+CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON interlock_frames FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER keep_table BEFORE TRUNCATE ON interlock_frames FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 -- One row: stopped by a person or by the interlock itself; and the row every batch of cuts locks first.
 CREATE TABLE interlock_switch (
     single boolean PRIMARY KEY DEFAULT true CHECK (single),

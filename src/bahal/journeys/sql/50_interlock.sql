@@ -280,12 +280,12 @@ $$;
 CREATE FUNCTION interlock_results(
     p_worker text, p_at timestamptz, p_orders bigint[], p_tokens bigint[], p_states text[], p_reasons text[],
     p_before boolean[], p_after boolean[], p_controls smallint[], p_modes smallint[], p_counters bigint[],
-    p_meter_counters bigint[], p_retry double precision[]
+    p_meter_counters bigint[], p_retry double precision[], p_frames bytea[]
 ) RETURNS SETOF bigint LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
     WITH given AS MATERIALIZED (
         SELECT g.*, o.meter FROM unnest(p_orders, p_tokens, p_states, p_reasons, p_before, p_after, p_controls, p_modes,
-                                        p_counters, p_meter_counters, p_retry)
-            AS g (id, token, state, reason, before, after, control, mode, counter, meter_counter, retry)
+                                        p_counters, p_meter_counters, p_retry, p_frames)
+            AS g (id, token, state, reason, before, after, control, mode, counter, meter_counter, retry, frames)
         JOIN supply_order o ON o.id = g.id
     ), held AS MATERIALIZED (
         -- Read first and judged afterwards: the planner takes a lease holder to be rare and would look for him in all meters.
@@ -315,7 +315,11 @@ CREATE FUNCTION interlock_results(
     ), evidence AS (
         INSERT INTO supply_result ("order", outcome, reason, relay_before, relay_after, control_mode, counter, at, business_at)
         SELECT s.id, s.state, g.reason, g.before, g.after, g.mode, g.counter, clock_timestamp(), p_at
-        FROM stepped s JOIN given g ON g.id = s.id WHERE s.state <> 'authorised' RETURNING 1
+        FROM stepped s JOIN given g ON g.id = s.id WHERE s.state <> 'authorised' RETURNING id, "order"
+    ), kept AS (
+        INSERT INTO interlock_frames (result, order_id, frames)
+        SELECT e.id, e."order", g.frames FROM evidence e JOIN given g ON g.id = e."order" WHERE g.frames IS NOT NULL
+        RETURNING 1
     ), seen AS (
         INSERT INTO meters_relay (meter, closed, control_state, source, seen_at)
         SELECT s.meter, g.after, g.control, 'order', clock_timestamp() FROM stepped s JOIN given g ON g.id = s.id

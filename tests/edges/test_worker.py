@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from bahal.edges.worker import Duty
-from bahal.foundation.audit.operations import Seal, verify
+from bahal.foundation.audit.checking import Seal
+from bahal.foundation.audit.operations import verify
 from bahal.foundation.rows import many, value
 from bahal.gateways.sms.interface import SmsCentreUnreachable
 from bahal.shared.clock import move_rehearsal

@@ -25,9 +25,11 @@ from bahal.domains.readings.work import anything_in_lake
 from bahal.edges import cashbook
 from bahal.edges.clock import clock
 from bahal.foundation.audit.operations import Horizon, horizon
+from bahal.foundation.audit.roots import Tree
 from bahal.foundation.bell import Listener
 from bahal.gateways.sms.client import HttpSmsGateway
 from bahal.gateways.sms.interface import SmsGateway
+from bahal.gateways.witness.places import Witness, witness_at
 from bahal.journeys.close_drives import close_drives
 from bahal.journeys.confirm_relay import confirm_relay
 from bahal.journeys.deliver_messages import deliver_messages
@@ -36,6 +38,7 @@ from bahal.journeys.follow_outages import follow_outages
 from bahal.journeys.hear_logs import hear_logs
 from bahal.journeys.propose_clocks import propose_clocks
 from bahal.journeys.raise_alerts import raise_alerts
+from bahal.journeys.root_audit import root_audit
 from bahal.journeys.seal_audit import seal_audit
 from bahal.journeys.see_again import see_again
 from bahal.journeys.wake_meters import wake_meters
@@ -46,6 +49,7 @@ from bahal.shared.home import Home
 POLL_S = 0.3
 CLOSE_EVERY_S = 1.0
 SEAL_EVERY_S = 1.0
+ROOT_EVERY_S = 60.0
 OUTAGES_EVERY_S = 1.0
 LOOKS_EVERY_S = 1.0
 LOGS_EVERY_S = 5.0
@@ -118,11 +122,24 @@ class Sealer:
         return seal.entries
 
 
+class Rooter:
+    """Roots what was sealed, in a second place first: `BAHAL_AUDIT_ROOTS`, or a file beside the seals."""
+
+    def __init__(self, witness: Witness) -> None:
+        self._witness = witness
+        self._tree = Tree()
+
+    def turn(self) -> int:
+        """One root, if anything was sealed since the last."""
+        return 0 if root_audit(self._tree, self._witness, at=clock().wall()) is None else 1
+
+
 class Worker:
     """One worker: four threads, each with its own database connection, until it is told to stop."""
 
     def __init__(self, *, home: Home, dsn: str, gateway: SmsGateway | None) -> None:
         at = clock()
+        second = os.environ.get("BAHAL_AUDIT_ROOTS") or str(home.logs / "audit_roots.jsonl")
         self._stopping = threading.Event()
         self._messages = threading.Event()
         self._listener = Listener(dsn, "bahal_results", "bahal_events", "bahal_messages", "bahal_wakeups")
@@ -136,6 +153,7 @@ class Worker:
             Duty("sweep", lambda: propose_clocks(at=at.wall(), business_at=at.now()), every_s=SWEEP_EVERY_S),
             Duty("drives", lambda: close_drives(at=at.wall(), business_at=at.now()), every_s=CLOSE_EVERY_S),
             Duty("audit", Sealer(home).turn, every_s=SEAL_EVERY_S),
+            Duty("roots", Rooter(witness_at(second)).turn, every_s=ROOT_EVERY_S),
         ]
         self._posts = []
         if gateway is not None:

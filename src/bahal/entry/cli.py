@@ -15,6 +15,7 @@ import bahal
 from bahal.entry import answering
 from bahal.entry.verbs import (
     arrears,
+    audit,
     bill,
     cash,
     counter,
@@ -58,6 +59,7 @@ for room in (
     counter,
     arrears,
     cash,
+    audit,
     bill,
     tariff,
     reads,

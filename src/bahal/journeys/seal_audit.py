@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from bahal.foundation.audit.operations import Horizon, Seal, seal_batch
+from bahal.foundation.audit.checking import Seal
+from bahal.foundation.audit.operations import Horizon, seal_batch
 from bahal.foundation.transactions import transaction
 
 

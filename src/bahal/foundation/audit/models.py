@@ -38,3 +38,23 @@ class Batch(models.Model):
 
     class Meta:
         app_label = "audit"
+
+
+class Root(models.Model):
+    """A Merkle root (RFC 6962) over a day's entries so far, those of `first_batch` to `last_batch`; one a minute.
+
+    `day` is the day in India as YYYY-MM-DD; `batch_sha256` is the hash of the last batch. The same stands in a second
+    place.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    day = models.TextField()
+    at = models.DateTimeField()
+    first_batch = models.BigIntegerField()
+    last_batch = models.BigIntegerField(unique=True)
+    size = models.IntegerField()
+    sha256 = models.TextField()
+    batch_sha256 = models.TextField()
+
+    class Meta:
+        app_label = "audit"

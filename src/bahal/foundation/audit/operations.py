@@ -6,24 +6,22 @@ one sealer at a time, and must not seal over the head of a transaction that drew
 those have ended.
 """
 
-import hashlib
 import json
-import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from bahal.foundation.audit.checking import FIRST_PREVIOUS, MEMBER, Finding, Root, Seal, chained, check, digest
+from bahal.foundation.audit.roots import ENTRIES, export, plain
 from bahal.foundation.audit.sentences import SENTENCES
 from bahal.foundation.rows import many, one, run, value
 from bahal.foundation.transactions import transaction_required
 from bahal.shared.errors import names_in
 
-FIRST_PREVIOUS = "0" * 64
 LARGEST_BATCH = 5_000
 
 _SEALER = 0x0BA4A1
-_MEMBER = struct.Struct(">q16s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +40,6 @@ class Horizon:
 
     upto: int
     running: str
-
-
-@dataclass(frozen=True, slots=True)
-class Seal:
-    """One sealed batch, to be kept outside the database: the anchor against a cut-off end."""
-
-    batch: int
-    first_entry: int
-    last_entry: int
-    entries: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something wrong with the audit. `entry` is the row when one can be named."""
-
-    what: str
-    batch: int
-    entry: int | None = None
 
 
 @transaction_required
@@ -128,11 +106,11 @@ def seal_batch(seen: Horizon, *, at: datetime) -> Seal | None:
         return None
     last = one("SELECT last_entry, sha256 FROM audit_batch ORDER BY id DESC LIMIT 1")
     sealed_to, previous = last or (0, FIRST_PREVIOUS)
-    entries = many(f"{_ENTRIES} WHERE id > %s AND id <= %s ORDER BY id LIMIT %s", sealed_to, seen.upto, LARGEST_BATCH)
+    entries = many(f"{ENTRIES} WHERE id > %s AND id <= %s ORDER BY id LIMIT %s", sealed_to, seen.upto, LARGEST_BATCH)
     if not entries:
         return None
     members = _members(entries)
-    digest = _chained(previous, members)
+    sealed = chained(previous, members)
     batch = value(
         "INSERT INTO audit_batch (first_entry, last_entry, entries, members, previous_sha256, sha256, sealed_at)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id",
@@ -141,63 +119,23 @@ def seal_batch(seen: Horizon, *, at: datetime) -> Seal | None:
         len(entries),
         members,
         previous,
-        digest,
+        sealed,
         at,
     )
-    return Seal(batch, entries[0][0], entries[-1][0], len(entries), digest)
+    return Seal(batch, entries[0][0], entries[-1][0], len(entries), sealed)
 
 
-def verify(seals: Iterable[Seal] = ()) -> list[Finding]:
-    """Everything wrong with the sealed part of the audit; an empty list is a proof.
+def verify(seals: Iterable[Seal] = (), roots: Iterable[Root] = ()) -> list[Finding]:
+    """Everything wrong with the sealed part of the audit here; an empty list is a proof, as `check` gives it.
 
-    `seals` are those kept outside the database: without them a cut-off end cannot be told from a younger audit.
-    Findings: `chain_broken`, `entry_edited`, `entry_deleted`, `entry_added`, `batch_missing`, `batch_changed`.
+    `seals` and `roots` are those kept outside the database: without them a cut-off end cannot be told from a younger
+    audit.
     """
-    findings: list[Finding] = []
-    previous, sealed_to, held = FIRST_PREVIOUS, 0, {}
-    for batch, last, members, stated_previous, stated in many(
-        "SELECT id, last_entry, members, previous_sha256, sha256 FROM audit_batch ORDER BY id"
-    ):
-        held[batch] = stated
-        members = bytes(members)
-        if stated_previous != previous or stated != _chained(stated_previous, members):
-            findings.append(Finding("chain_broken", batch))
-        wanted = dict(_MEMBER.iter_unpack(members))
-        for entry in many(f"{_ENTRIES} WHERE id > %s AND id <= %s ORDER BY id", sealed_to, last):
-            digest = wanted.pop(entry[0], None)
-            if digest is None:
-                findings.append(Finding("entry_added", batch, entry[0]))
-            elif digest != _digest(entry):
-                findings.append(Finding("entry_edited", batch, entry[0]))
-        findings += [Finding("entry_deleted", batch, entry) for entry in wanted]
-        previous, sealed_to = stated, last
-    for seal in seals:
-        if seal.batch not in held:
-            findings.append(Finding("batch_missing", seal.batch))
-        elif held[seal.batch] != seal.sha256:
-            findings.append(Finding("batch_changed", seal.batch))
-    return findings
-
-
-_ENTRIES = "SELECT id, at, business_at, actor, act, subject, connection, data::text FROM audit_entry"
+    return check(export(at=datetime.now(UTC)), seals=seals, roots=roots)
 
 
 def _members(entries: Iterable[Sequence[Any]]) -> bytes:
-    return b"".join(_MEMBER.pack(entry[0], _digest(entry)) for entry in entries)
-
-
-def _digest(entry: Sequence[Any]) -> bytes:
-    number, at, business_at, actor, act, subject, connection, data = entry
-    plain = [number, _utc(at), _utc(business_at), actor, act, subject, connection, json.loads(data)]
-    return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).digest()[:16]
-
-
-def _chained(previous: str, members: bytes) -> str:
-    return hashlib.sha256(previous.encode() + members).hexdigest()
-
-
-def _utc(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
+    return b"".join(MEMBER.pack(entry[0], digest(plain(entry))) for entry in entries)
 
 
 def _plain(datum: object) -> str:

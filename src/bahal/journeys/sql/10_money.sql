@@ -9,7 +9,7 @@ DO $$
 DECLARE t text;
 BEGIN
     FOREACH t IN ARRAY ARRAY['ledger_transaction', 'ledger_posting', 'payments_payment', 'billing_bill',
-                             'audit_entry', 'audit_batch'] LOOP
+                             'audit_entry', 'audit_batch', 'audit_root'] LOOP
         EXECUTE format('CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON %I FOR EACH ROW EXECUTE FUNCTION refuse_change()', t);
         EXECUTE format('CREATE TRIGGER keep_table BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', t);
     END LOOP;

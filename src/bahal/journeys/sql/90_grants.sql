@@ -11,7 +11,7 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO app;
 GRANT INSERT ON offices_office, network_feeder, network_transformer, network_connection, consumers_consumer,
     meters_meter, billing_bill, ledger_transaction, ledger_posting, payments_payment, arrears_policy, arrears_nocutday,
     arrears_hold, notices_writtennotice, notices_noticedbill, notices_message, supply_fence, supply_drive, supply_order,
-    protection_alert, readings_request, fieldwork_task, staff_officer, audit_entry, audit_batch TO app;
+    protection_alert, readings_request, fieldwork_task, staff_officer, audit_entry, audit_batch, audit_root TO app;
 -- A tariff is proposed, and accepted once; a trigger keeps everything else.
 GRANT INSERT ON tariffs_version, tariffs_rateacceptance TO app;
 GRANT UPDATE (accepted_by, accepted_at, reason) ON tariffs_version TO app;

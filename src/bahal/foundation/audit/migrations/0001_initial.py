@@ -41,4 +41,17 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="Root",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("day", models.TextField()),
+                ("at", models.DateTimeField()),
+                ("first_batch", models.BigIntegerField()),
+                ("last_batch", models.BigIntegerField(unique=True)),
+                ("size", models.IntegerField()),
+                ("sha256", models.TextField()),
+                ("batch_sha256", models.TextField()),
+            ],
+        ),
     ]

@@ -1,0 +1,1 @@
+"""The second place of the audit's roots: whoever rewrites the database cannot rewrite what stands there."""

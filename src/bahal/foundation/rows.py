@@ -21,6 +21,14 @@ def many(statement: str, *params: Any) -> list[Row]:
     return rows
 
 
+def named(statement: str, *params: Any) -> list[dict[str, Any]]:
+    """All rows of a statement, each by the names of its columns; jsonb comes as text, as everywhere here."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params or None)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
 def one(statement: str, *params: Any) -> Row | None:
     """The first row of a statement, or None."""
     with connection.cursor() as cursor:

@@ -64,6 +64,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{bills} बिल {months} महीनों के पठनों से बने, कुल {paise}; दरों का उत्तरदायित्व {officer} ने लिया",
         "{bills} bills made from the registers of {months} months, {paise} in all; {officer} answered for the rates",
     ),
+    "evidence": (
+        "एक उपभोक्ता का साक्ष्य: {path}; बिना हमारे जाँचा: {verdict}",
+        "One consumer's evidence: {path}; checked without us: {verdict}",
+    ),
     "papers": ("कागज़ पर: {files}", "On paper: {files}"),
     "written": ("प्रतिवेदन: {path}", "Report: {path}"),
 }

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from bahal.domains.staff.errors import OfficerMayNotSign, OfficerUnknown
-from bahal.foundation.rows import one
+from bahal.foundation.rows import many, one
 
 SIGNING_ROLES = ("executive_engineer", "superintending_engineer")
 
@@ -40,3 +40,13 @@ def signing_officer(*, login: str) -> Officer:
     if officer.role not in SIGNING_ROLES:
         raise OfficerMayNotSign(login=login, role=officer.role)
     return officer
+
+
+def public_keys_of_signers() -> dict[str, str]:
+    """The public keys of the officers who may sign a drive, by login: what a company publishes."""
+    return dict(
+        many(
+            "SELECT login, public_key FROM staff_officer WHERE role = ANY(%s::text[]) ORDER BY login",
+            list(SIGNING_ROLES),
+        )
+    )

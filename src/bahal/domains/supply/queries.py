@@ -238,3 +238,11 @@ def latest_dry_run(*, office: int) -> LastRun | None:
         office,
     )
     return None if row is None else LastRun(*row)
+
+
+def latest_cut(*, connection: int) -> int | None:
+    """The latest cut of a connection that reached its meter, or None."""
+    found: int | None = value(
+        "SELECT max(id) FROM supply_order WHERE connection = %s AND kind = 'cut' AND sent_at IS NOT NULL", connection
+    )
+    return found

@@ -207,7 +207,31 @@ def _live(home: Home, wishes: Wishes, delay: float, faults: str, teller: Any) ->
     if circle.payers:
         papers = write_papers(home.path, connection=circle.payers[0].connection, payee=_payee())
         teller.say("papers", files=", ".join(path.name for path in papers))
+        _show_evidence(home, connection=circle.payers[0].connection, teller=teller)
     return result, page
+
+
+def _show_evidence(home: Home, *, connection: int, teller: Any) -> None:
+    """Write the evidence of one consumer's cut, and have it checked as a stranger would: by its one file, alone."""
+    from bahal.domains.supply.queries import latest_cut
+    from bahal.entry.verbs.evidence import ROOTS, SCRIPT, write
+
+    order = latest_cut(connection=connection)
+    if order is None:
+        return
+    path = write(order)
+    checked = subprocess.run(
+        [
+            sys.executable, "-I", str(path.with_name(SCRIPT)), str(path), "--keys", str(path.with_name("keys.json")),
+            *(["--roots", str(home.logs / ROOTS)] if (home.logs / ROOTS).exists() else []),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    lines = (checked.stdout or checked.stderr).strip().splitlines()
+    wrong = [line for line in lines if line.startswith("WRONG")]
+    teller.say("evidence", path=str(path), verdict="; ".join(wrong) or lines[-1])
 
 
 def _payee() -> Any:

@@ -94,3 +94,25 @@ class ReceiptSheet:
     advance_paise: int
     order: Words | None
     check: str
+
+
+class Part(NamedTuple):
+    """A part of an evidence pack in print: its title, and each fact with its name. A value may have several lines."""
+
+    title: Words
+    rows: Sequence[tuple[Words, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceSheet:
+    """An evidence pack in print. `fingerprint` names the pack it belongs to, in 64 digits."""
+
+    company: Words
+    office: Words
+    title: Words
+    kind: Words
+    consumer: int
+    name: Words
+    made_at: str
+    fingerprint: str
+    parts: Sequence[Part]

@@ -1,4 +1,4 @@
-"""Sheets to PDF by typst: A4 for bills, A4 or an 80 mm roll for receipts. Text stays text, also in Devanagari.
+"""Sheets to PDF by typst: A4 for bills and evidence, A4 or an 80 mm roll for receipts. Text stays text.
 
 The templates are data of this package; fonts are the ones that are installed with it and no others, so that a page
 looks the same on every machine. A process keeps one compiler: the first page costs more than those after it.
@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 import segno
 import typst
 
-from bahal.gateways.paper.sheets import BillSheet, ReceiptSheet, Words
+from bahal.gateways.paper.sheets import BillSheet, EvidenceSheet, ReceiptSheet, Words
 from bahal.shared.errors import ENVIRONMENT, Refusal
 from bahal.shared.money import rupees
 from bahal.shared.text import INDIA, grouped
@@ -55,6 +55,14 @@ def receipt_pdf(sheet: ReceiptSheet, *, width: Width = "a4") -> bytes:
     :raises PageFailed: it could not be set.
     """
     return _set("receipt.typ", {**_receipt(sheet), "width": width})
+
+
+def evidence_pdf(sheet: EvidenceSheet) -> bytes:
+    """An evidence pack as PDF, on as many A4 pages as it takes.
+
+    :raises PageFailed: it could not be set.
+    """
+    return _set("evidence.typ", _evidence(sheet))
 
 
 def picture(sheet: BillSheet | ReceiptSheet, *, width: Width = "a4") -> bytes:
@@ -141,6 +149,18 @@ def _receipt(sheet: ReceiptSheet) -> dict[str, Any]:
         "shares": [{"title": _both(title), "amount": rupees(paise)} for title, paise in sheet.shares],
         "due": rupees(sheet.due_paise), "advance": rupees(sheet.advance_paise),
         "order": _both(sheet.order) if sheet.order is not None else None, "check": _qr(sheet.check),
+    }  # fmt: skip
+
+
+def _evidence(sheet: EvidenceSheet) -> dict[str, Any]:
+    return {
+        "company": _both(sheet.company), "office": _both(sheet.office), "title": _both(sheet.title),
+        "kind": _both(sheet.kind), "consumer": str(sheet.consumer), "name": _both(sheet.name), "made": sheet.made_at,
+        "fingerprint": sheet.fingerprint, "code": _qr(sheet.fingerprint),
+        "parts": [
+            {"title": _both(part.title), "rows": [{**_both(words), "value": value} for words, value in part.rows]}
+            for part in sheet.parts
+        ],
     }  # fmt: skip
 
 

@@ -1,0 +1,349 @@
+"""Checks an evidence pack without the company, its database or its programs: python verify_evidence.py PACK.json
+
+One file, to be read before it is run; it needs Python 3.11 and the package `cryptography`. It refuses a pack of which
+one byte was altered, and names what was. Give it the keys and the roots from where the company published them:
+
+    python verify_evidence.py PACK.json --keys keys.json --roots audit_roots.jsonl
+
+`keys.json` is `{"evidence": "64 hex digits", "officers": {"login": "64 hex digits"}}`. Without it the keys are those
+that the pack states of itself, which proves that it agrees with itself and no more; without the roots the same holds of
+its audit. Exit code: 0 everything agrees, 1 something does not, 2 the file is no pack.
+
+What is checked, in this order: the file's form, byte by byte; each value against the signed list of their hashes
+(SHA-256); the signature on that list (Ed25519, RFC 8032); both officers' signatures on the warrant; the consumer's line
+in the signed list and the audit's entries in their root (Merkle trees, RFC 6962, section 2.1); and whether what the
+pack tells agrees: the line with the order, the notice, its days, the reminders, the policy, the hour and the frames.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+FORMAT = 1
+SEAL_CONTEXT = b"bahal evidence v1\x00"
+PDF_CONTEXT = b"bahal evidence pdf v1\x00"
+WARRANT_CONTEXT = b"bahal warrant v1\x00"
+INDIA = timedelta(hours=5, minutes=30)
+
+
+class NotAPack(Exception):
+    """The file is no evidence pack of this format."""
+
+
+def rendered(pack: dict[str, Any]) -> bytes:
+    """The one form of bytes that a pack may have."""
+    return (json.dumps(pack, ensure_ascii=False, sort_keys=True, indent=1) + "\n").encode()
+
+
+def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of the pack with its name, as `reminders.0.text`; an empty list or object is a value too."""
+    if isinstance(value, dict) and value:
+        for key in sorted(value):
+            yield from leaves(value[key], f"{name}.{key}" if name else key)
+    elif isinstance(value, list) and value:
+        for index, each in enumerate(value):
+            yield from leaves(each, f"{name}.{index}" if name else str(index))
+    else:
+        yield name, value
+
+
+def hashed(value: Any) -> str:
+    """The hash of one value: SHA-256 over its JSON."""
+    return hashlib.sha256(json.dumps(value, ensure_ascii=True).encode()).hexdigest()
+
+
+def manifest_of(content: dict[str, Any]) -> dict[str, str]:
+    """The list that is signed: the name and the hash of every value."""
+    return {name: hashed(value) for name, value in leaves(content)}
+
+
+def fingerprint_of(manifest: dict[str, str]) -> str:
+    """The pack in 64 digits, as its PDF prints them."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def seal_message(fingerprint: str) -> bytes:
+    """What the evidence key signs."""
+    return SEAL_CONTEXT + fingerprint.encode()
+
+
+def pdf_message(fingerprint: str, pdf_sha256: str) -> bytes:
+    """What the evidence key signs for the printed form: it belongs to this pack."""
+    return PDF_CONTEXT + fingerprint.encode() + b"\x00" + pdf_sha256.encode()
+
+
+def signed(public_key: str, signature: str, message: bytes) -> bool:
+    """Whether the holder of the key's private half signed this message."""
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key)).verify(bytes.fromhex(signature), message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def root_from(leaf: bytes, index: int, size: int, path: list[str]) -> str:
+    """The root of the tree of `size` leaves that holds `leaf` at `index`; empty if the path does not fit there."""
+    digest = hashlib.sha256(b"\x00" + leaf).digest()
+    rest, last = [bytes.fromhex(each) for each in path], size - 1
+    if not 0 <= index <= last:
+        return ""
+    while last:
+        if index % 2 or index < last:
+            if not rest:
+                return ""
+            beside = rest.pop(0)
+            pair = beside + digest if index % 2 else digest + beside
+            digest = hashlib.sha256(b"\x01" + pair).digest()
+        index, last = index // 2, last // 2
+    return "" if rest else digest.hex()
+
+
+class Examination:
+    """One pack under examination. `wrong` names everything that does not agree, `right` what was proved."""
+
+    def __init__(self, pack: dict[str, Any], keys: dict[str, Any] | None, roots: list[dict[str, Any]] | None) -> None:
+        self.pack = pack
+        self.content: dict[str, Any] = pack["content"]
+        self.keys = keys
+        self.roots = roots
+        self.wrong: list[str] = []
+        self.right: list[str] = []
+        self.remarks: list[str] = []
+
+    def must(self, agrees: bool, name: str, proved: str = "") -> None:
+        """Note one point."""
+        if not agrees:
+            self.wrong.append(name)
+        elif proved:
+            self.right.append(proved)
+
+    def values(self) -> None:
+        """Each value against the signed list, and the list's signature."""
+        manifest = self.pack["manifest"]
+        found = manifest_of(self.content)
+        for name in sorted(manifest.keys() | found.keys()):
+            if name not in manifest:
+                self.wrong.append(f"added: {name}")
+            elif name not in found:
+                self.wrong.append(f"missing: {name}")
+            elif manifest[name] != found[name]:
+                self.wrong.append(f"altered: {name}")
+        seal, fingerprint = self.pack["seal"], fingerprint_of(manifest)
+        self.must(seal["fingerprint"] == fingerprint, "altered: seal.fingerprint")
+        self.must(
+            signed(seal["public_key"], seal["signature"], seal_message(fingerprint)),
+            "signature wrong: seal.signature",
+            f"{len(found)} values are those that the evidence key signed; fingerprint {fingerprint}",
+        )
+        if self.keys is None:
+            self.remarks.append(f"no --keys given: compare evidence key {seal['public_key']} with the published one")
+        else:
+            self.must(seal["public_key"] == self.keys.get("evidence"), "key not the published one: seal.public_key")
+
+    def printed(self, pdf: bytes | None) -> None:
+        """The printed form, where it lies beside the pack."""
+        stated = self.pack["pdf"]
+        self.must(
+            signed(
+                self.pack["seal"]["public_key"],
+                stated["signature"],
+                pdf_message(self.pack["seal"]["fingerprint"], stated["sha256"]),
+            ),
+            "signature wrong: pdf.signature",
+        )
+        if pdf is None:
+            self.remarks.append("the PDF does not lie beside the pack and was not checked")
+        else:
+            self.must(hashlib.sha256(pdf).hexdigest() == stated["sha256"], "altered: the PDF", "the PDF is this pack's")
+
+    def warrant(self) -> None:
+        """Two officers over one document, and the consumer's line in the list it names."""
+        warrant = self.content["warrant"]
+        if warrant is None:
+            self.remarks.append("this order rests on no warrant: supply was given, not taken")
+            return
+        text, maker, checker = warrant["document"], warrant["maker"], warrant["checker"]
+        document = json.loads(text)
+        for role, officer in (("maker", maker), ("checker", checker)):
+            self.must(
+                signed(officer["public_key"], officer["signature"], WARRANT_CONTEXT + f"{role}\x00{text}".encode()),
+                f"signature wrong: warrant.{role}",
+                f"{officer['login']} signed the warrant as its {role}",
+            )
+            if self.keys is not None:
+                published = self.keys.get("officers", {}).get(officer["login"])
+                self.must(officer["public_key"] == published, f"key not the published one: warrant.{role}.public_key")
+        two = maker["login"] != checker["login"] and maker["public_key"] != checker["public_key"]
+        self.must(two and document["maker"] == maker["login"], "not two officers: warrant")
+        line = warrant["line"]
+        root = root_from(line["text"].encode(), line["index"], document["orders"], line["path"])
+        self.must(
+            root == document["list_sha256"],
+            "not in the signed list: warrant.line",
+            f"line {line['index'] + 1} of the {document['orders']} that were signed is this consumer's",
+        )
+        self._line(line["text"], document)
+
+    def _line(self, text: str, document: dict[str, Any]) -> None:
+        """The line against the rest of the pack: position, meter, connection, paise, bills, notice, fence."""
+        _, meter, connection, paise, bills, notice, fence = text.split("|")
+        order = self.content["order"]
+        told = (str(order["meter"]), str(order["connection"]), str(order["due_paise"]), str(order["fence"]))
+        self.must((meter, connection, paise, fence) == told, "differs from the signed line: order")
+        named = sorted(bill["number"] for bill in self.content["bills"])
+        self.must(sorted(filter(None, bills.split(","))) == named, "differs from the signed line: bills")
+        notices = [each for each in self.content["notices"] if each["sha256"] == notice]
+        self.must(bool(notices), "differs from the signed line: notices", "the notice is the one the signed line names")
+        policy = self.content["policy"]
+        self.must(policy["version"] == document["policy"], "differs from the warrant: policy")
+        day = (datetime.fromisoformat(document["not_before"]) + INDIA).date()
+        for each in notices:
+            clear = (day - date.fromisoformat(each["served_on"])).days - 1
+            self.must(
+                clear >= policy["notice_clear_days"],
+                "clear days too few: notices",
+                f"{clear} clear days lie between service and cut; the policy asks for {policy['notice_clear_days']}",
+            )
+        self._reminded(policy)
+        for nth, sending in enumerate(self.content["sendings"]):
+            at = datetime.fromisoformat(sending["business_at"])
+            begins, ends = (datetime.fromisoformat(document[name]) for name in ("not_before", "expires_at"))
+            self.must(begins <= at < ends, f"outside of the warrant's hours: sendings.{nth}")
+            self.must(str(sending["fence"]) == fence, f"another fence than was signed: sendings.{nth}")
+
+    def _reminded(self, policy: dict[str, Any]) -> None:
+        """Each reminder's text and receipt, and as many days running as the policy asks for."""
+        days = set()
+        for nth, each in enumerate(self.content["reminders"]):
+            digest = hashlib.sha256(each["text"].encode()).hexdigest()
+            self.must(digest == each["sha256"], f"text and hash differ: reminders.{nth}")
+            if each["delivery"] == "delivered" and each["receipt"]:
+                days.add(date.fromisoformat(each["business_on"]))
+        longest = max((_run_of(days, day) for day in days), default=0)
+        self.must(
+            longest >= policy["reminders"],
+            "too few days running: reminders",
+            f"reminders with a delivery receipt on {longest} days running; the policy asks for {policy['reminders']}",
+        )
+
+    def frames(self) -> None:
+        """What went over the wire, by its hashes."""
+        count = 0
+        for nth, result in enumerate(self.content["results"]):
+            if result["frames"] is None:
+                continue
+            tape = b""
+            for at, frame in enumerate(result["frames"]):
+                data = bytes.fromhex(frame["bytes"])
+                count += 1
+                same = hashlib.sha256(data).hexdigest() == frame["sha256"]
+                self.must(same, f"bytes and hash differ: results.{nth}.frames.{at}")
+                tape += frame["direction"].encode() + len(data).to_bytes(2) + data
+            same = hashlib.sha256(tape).hexdigest() == result["frames_sha256"]
+            self.must(same, f"bytes and hash differ: results.{nth}.frames_sha256")
+        if count:
+            self.right.append(f"{count} frames have the hashes that the interlock kept")
+
+    def audit(self) -> None:
+        """Each act's place in its minute's root, and that root in the second place."""
+        rooted = 0
+        for nth, act in enumerate(self.content["audit"]):
+            if act["root"] is None:
+                self.remarks.append(f"audit.{nth} was not rooted when the pack was made")
+                continue
+            leaf = json.dumps(act["entry"], sort_keys=True, separators=(",", ":")).encode()
+            root = act["root"]
+            found = root_from(leaf, act["index"], root["size"], act["path"])
+            self.must(found == root["sha256"], f"not in its root: audit.{nth}")
+            if self.roots is not None:
+                self.must(root in self.roots, f"root not in the second place: audit.{nth}")
+            rooted += 1
+        if rooted:
+            self.right.append(f"{rooted} acts of the audit are in their roots")
+            if self.roots is None:
+                self.remarks.append("no --roots given: compare the roots with those of the second place")
+
+
+def _run_of(days: set[date], day: date) -> int:
+    """How many days running end with this one."""
+    run = 0
+    while day - timedelta(days=run) in days:
+        run += 1
+    return run
+
+
+def examine(
+    raw: bytes,
+    *,
+    keys: dict[str, Any] | None = None,
+    roots: list[dict[str, Any]] | None = None,
+    pdf: bytes | None = None,
+) -> Examination:
+    """Examine the bytes of a pack.
+
+    :raises NotAPack: it is none.
+    """
+    try:
+        pack = json.loads(raw)
+        if pack["bahal_evidence"] != FORMAT:
+            raise NotAPack(f"format {pack['bahal_evidence']!r}")
+        found = Examination(pack, keys, roots)
+        form = rendered(pack)
+        if form != raw:
+            at = next((n for n, (one, two) in enumerate(zip(raw, form, strict=False)) if one != two), len(form))
+            found.wrong.append(f"form altered: byte {at}")
+        if pack.keys() != {"bahal_evidence", "content", "manifest", "seal", "pdf"}:
+            found.wrong.append("added: " + ", ".join(sorted(map(str, pack.keys()))))
+        for step in (found.values, found.warrant, found.frames, found.audit):
+            try:
+                step()
+            except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as failure:
+                found.wrong.append(f"unreadable: {step.__name__} ({type(failure).__name__} {failure})")
+        found.printed(pdf)
+    except (KeyError, TypeError, ValueError, AttributeError) as failure:
+        raise NotAPack(f"{type(failure).__name__} {failure}") from failure
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """Examine a file and say what was found."""
+    parser = argparse.ArgumentParser(description="Check an evidence pack offline.")
+    parser.add_argument("pack", type=Path)
+    parser.add_argument("--keys", type=Path, help="the published public keys")
+    parser.add_argument("--roots", type=Path, help="the second place's roots, one JSON object a line")
+    given = parser.parse_args(arguments)
+    pdf = given.pack.with_suffix(".pdf")
+    try:
+        found = examine(
+            given.pack.read_bytes(),
+            keys=None if given.keys is None else json.loads(given.keys.read_text(encoding="utf-8")),
+            roots=None if given.roots is None else read_roots(given.roots),
+            pdf=pdf.read_bytes() if pdf.exists() else None,
+        )
+    except (NotAPack, OSError, ValueError) as failure:
+        sys.stderr.write(f"no pack: {failure}\n")
+        return 2
+    for word, points in (("ok", found.right), ("note", found.remarks), ("WRONG", found.wrong)):
+        for point in points:
+            sys.stdout.write(f"{word:6}{point}\n")
+    sys.stdout.write("REFUSED\n" if found.wrong else "everything agrees\n")
+    return 1 if found.wrong else 0
+
+
+def read_roots(path: Path) -> list[dict[str, Any]]:
+    """The roots of a second place's file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -48,9 +48,10 @@ facts = st.builds(
 )
 
 _ASK = """
-SELECT authority_reasons(%s::text, %s::text[], %s::text[], %s::text[], %s::text, %s::text[], %s::boolean, %s::text[],
-                         %s::boolean, %s::text[], %s::boolean, %s::bigint, %s::bigint, %s::bigint, %s::text[],
-                         %s::boolean, %s::text, %s::text[], %s::text[])
+SELECT authority_waive(authority_against(
+    %s::text, %s::text[], %s::text[], %s::text[], %s::text, %s::text[], %s::boolean, %s::text[], %s::boolean,
+    %s::text[], %s::boolean, %s::bigint, %s::bigint, %s::bigint, %s::text[], %s::boolean, %s::text,
+    %s::text[]), %s::text[])
 """
 
 

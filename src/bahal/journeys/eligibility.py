@@ -8,8 +8,12 @@ from typing import Any
 
 from bahal.domains.arrears.queries import Policy, lowest_minimum, policy_at
 from bahal.domains.supply.eligibility import COLUMNS, Facts, reasons
-from bahal.foundation.rows import many
+from bahal.foundation.rows import many, prepared_many
 from bahal.shared.warrant import Line, list_sha256
+
+
+SLICE = 5_000
+"""So many connections are judged by one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +127,17 @@ def judged(
 
     :raises FactsDisagree: the two rules differ; nobody may be cut by either.
     """
-    rows = many(
+    statement = (
         f"SELECT connection, reasons, {', '.join(COLUMNS)}"  # noqa: S608
         " FROM authority_facts(%s::bigint[], %s, %s, NULL, jsonb_populate_record(NULL::arrears_policy, %s::jsonb),"
-        " true)",
-        list(connections),
-        business_at,
-        cut_at,
-        policy,
+        " true)"
     )
+    wanted = list(connections)
+    rows = [
+        row
+        for start in range(0, len(wanted), SLICE)
+        for row in prepared_many(statement, wanted[start : start + SLICE], business_at, cut_at, policy)
+    ]
     found = {}
     for connection, said, *columns in rows:
         facts = Facts(*columns)

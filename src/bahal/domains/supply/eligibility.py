@@ -1,6 +1,6 @@
 """May this connection be cut for want of payment? Every reason against it, over facts that a journey has gathered.
 
-The database holds the same function as `authority_reasons`, by which the interlock judges at the moment of sending; a
+The database holds the same function as `authority_against`, by which the interlock judges at the moment of sending; a
 test asks both the same questions. Facts come from `authority_facts`: ledger, bills, notices, messages, payments under
 way, holds, registers and policy.
 """

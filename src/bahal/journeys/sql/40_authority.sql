@@ -55,18 +55,15 @@ $$;
 -- Every reason against a cut, in the order a person would ask; none at all means that it may be made. The same as
 -- `reasons` in domains/supply/eligibility.py: a test asks both. Causes say why the due is below the minimum; they are
 -- told where all that is owed would be above it.
-CREATE FUNCTION authority_reasons(
+-- Without a FROM, so that the planner takes it in: called, it would cost as much as all the looks by key together.
+CREATE FUNCTION authority_against(
     p_policy text, p_hours text[], p_held text[], p_area_held text[], p_vulnerable text, p_pending text[],
     p_plan_open boolean, p_conversion text[], p_review_open boolean, p_stale_channels text[],
     p_noticed boolean, p_enforceable bigint, p_minimum bigint, p_balance bigint, p_causes text[], p_reminded boolean,
-    p_meter text, p_standing text[], p_waived text[]
+    p_meter text, p_standing text[]
 ) RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN cardinality(p_waived) > 0
-                THEN ARRAY(SELECT r FROM unnest(found.reasons) WITH ORDINALITY AS u (r, nth)
-                           WHERE r <> ALL (p_waived) ORDER BY nth)
-                ELSE found.reasons END
-    FROM (SELECT array_remove(
-        ARRAY[CASE WHEN p_policy IS NULL THEN 'no_policy' END]
+    SELECT array_remove(
+        CASE WHEN p_policy IS NULL THEN ARRAY['no_policy'] ELSE '{}' END
         || coalesce(p_hours, ARRAY['outside_window'])
         || ARRAY[
             CASE WHEN cardinality(p_held) > 0 THEN 'held' END,
@@ -87,7 +84,12 @@ CREATE FUNCTION authority_reasons(
             CASE WHEN NOT coalesce(p_reminded, false) THEN 'reminders_not_delivered' END,
             p_meter]
         || p_standing,
-        NULL) AS reasons) AS found
+        NULL)
+$$;
+
+-- What remains of reasons when some are set aside, which only a what-if does.
+CREATE FUNCTION authority_waive(p_reasons text[], p_waived text[]) RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
+    SELECT ARRAY(SELECT r FROM unnest(p_reasons) WITH ORDINALITY AS u (r, nth) WHERE r <> ALL (p_waived) ORDER BY nth)
 $$;
 
 -- One word: 'cut', or the first reason against it. Without facts nobody is cut.
@@ -113,7 +115,8 @@ RETURNS TABLE (
     held text[], area_held text[], vulnerable text, pending text[], plan_open boolean, conversion text[],
     review_open boolean, stale_channels text[], noticed boolean, causes text[], reminded boolean, meter text,
     standing text[], waived text[], reasons text[]
-) LANGUAGE sql STABLE AS $$
+) LANGUAGE sql STABLE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off AS $$  -- planned once a session: it is long
     WITH clock AS MATERIALIZED (
         SELECT (p_at AT TIME ZONE 'Asia/Kolkata')::date AS day, coalesce(p_wall, statement_timestamp()) AS wall
     ), asked AS MATERIALIZED (
@@ -149,7 +152,7 @@ RETURNS TABLE (
                      ORDER BY c) AS stale_channels,
                ARRAY(SELECT DISTINCT area.kind FROM area WHERE area.office = ANY (r.path) ORDER BY 1) AS area_held
         FROM ruled r, clock
-    ), gathered AS (
+    ), gathered AS MATERIALIZED (
         SELECT w.connection, money.balance,
                greatest(0, least(bills.enforceable, money.balance - bills.other))::bigint AS enforceable,
                r.minimum_paise, r.version, r.hours, coalesce(hold.kinds, '{}') AS held,
@@ -278,8 +281,12 @@ RETURNS TABLE (
     SELECT g.connection, g.balance, g.enforceable, g.minimum_paise, g.version, g.hours, g.held, g.area_held, g.vulnerable,
            g.pending, g.plan_open, g.conversion, g.review_open, g.stale_channels, g.noticed, g.causes, g.reminded, g.meter,
            g.standing, g.waived,
-           authority_reasons(g.version, g.hours, g.held, g.area_held, g.vulnerable, g.pending, g.plan_open, g.conversion,
-                             g.review_open, g.stale_channels, g.noticed, g.enforceable, g.minimum_paise, g.balance,
-                             g.causes, g.reminded, g.meter, g.standing, g.waived)
-    FROM gathered g
+           CASE WHEN cardinality(g.waived) = 0 THEN g.against ELSE authority_waive(g.against, g.waived) END
+    FROM (
+        SELECT g.*, authority_against(
+            g.version, g.hours, g.held, g.area_held, g.vulnerable, g.pending, g.plan_open, g.conversion, g.review_open,
+            g.stale_channels, g.noticed, g.enforceable, g.minimum_paise, g.balance, g.causes, g.reminded, g.meter,
+            g.standing) AS against
+        FROM gathered g
+    ) AS g
 $$;

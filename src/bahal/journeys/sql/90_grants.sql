@@ -45,7 +45,7 @@ GRANT SELECT (meter, system_title) ON headend_meter TO app;
 GRANT SELECT (cell), UPDATE (cell) ON interlock_meter, headend_meter TO app;
 GRANT INSERT, UPDATE ON meters_sim TO app;
 GRANT UPDATE (tries, next_at, sent_at, receipt, ended_at, why) ON meters_wakeup TO app;
-GRANT EXECUTE ON FUNCTION authority_facts, authority_verdict, authority_reasons, authority_policy, authority_path, authority_hours,
+GRANT EXECUTE ON FUNCTION authority_facts, authority_verdict, authority_against, authority_waive, authority_policy, authority_path, authority_hours,
     authority_window TO app, reader, interlock;
 GRANT EXECUTE ON FUNCTION authority_change TO app;
 -- A policy is proposed, and accepted once, by another (constraint, trigger); what is open is closed, and nothing removed.

@@ -11,7 +11,6 @@ from bahal.domains.supply.eligibility import COLUMNS, Facts, reasons
 from bahal.foundation.rows import many, prepared_many
 from bahal.shared.warrant import Line, list_sha256
 
-
 SLICE = 5_000
 """So many connections are judged by one statement."""
 

@@ -21,6 +21,7 @@ import httpx
 from django.db import connection
 
 from bahal.journeys.draft_drive import draft_drive
+from bahal.journeys.dry_run import what_if
 from bahal.journeys.propose_drive import propose_drive
 from bahal.journeys.recovery_report import recovery_report
 from bahal.journeys.run_drive import run_drive
@@ -41,6 +42,14 @@ STALL_S = 45.0
 STALL_WITH_FAULTS_S = 150.0  # a restore that was lost seven times waits a minute for its eighth
 POLL_S = 0.05
 INSTANT_PAYMENT_S = 0.1  # below this reply delay a racer pays as the drive starts: no pause to pay in is left
+
+CARELESS = """
+version = "no notice, no holds"
+minimum_paise = 100000
+stale_after_months = 600
+waive = ["held", "notice_not_served", "not_due_yet", "estimated", "disputed", "supplementary", "reminders_not_delivered"]
+"""
+"""What others have done: the same facts are asked under it before the drive, and nobody is cut by it."""
 
 
 class StoryStalled(Refusal):
@@ -84,6 +93,7 @@ class Monday:
         self._stall_s = STALL_S if faults == "none" else STALL_WITH_FAULTS_S
         self.clock = RehearsalClock(home.run / "clock.json")
         self.chance = Random(f"monday {circle.seed}")  # noqa: S311  # who pays when, not a secret
+        self.careless: Mapping[str, Any] = {}
         self._paid = 0
         self._lock = threading.Lock()
         # One client for all: making one costs more than the payment it carries.
@@ -105,7 +115,7 @@ class Monday:
         drive = self._authorise()
         self._run(drive)
         self._force(drive)
-        return recovery_report(drive=drive) | self._went_wrong()
+        return recovery_report(drive=drive) | self._went_wrong() | {"what_if": self.careless}
 
     # -- before the Monday ---------------------------------------------------------------------------------------
 
@@ -141,6 +151,9 @@ class Monday:
         self._move(self.circle.monday, 9, 30)
         maker, checker = self.officers["ee"], self.officers["se"]
         opening = datetime.combine(self.circle.monday, datetime.min.time(), INDIA).replace(hour=10).astimezone(UTC)
+        self.careless = what_if(
+            office=checker.office, text=CARELESS, file="careless", cut_at=opening, business_at=self.clock.now()
+        ).as_json()
         draft = draft_drive(
             office=checker.office,
             maker=maker.login,

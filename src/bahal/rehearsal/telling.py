@@ -40,6 +40,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{maker} ने {orders} कनेक्शन, {paise} का अभियान प्रस्तावित किया (सूची {sha})",
         "{maker} proposed a drive of {orders} connections, {paise} (list {sha})",
     ),
+    "what_if": (
+        "क्या होता यदि: बिना सूचना और रोक की नीति {would_cut} काटती, {would_recover_paise} के लिए; "
+        "वर्तमान नीति {present_cuts}; {wrong} विच्छेदन गलत होते",
+        "What if: a policy without notice and holds would cut {would_cut} for {would_recover_paise}; "
+        "the present one cuts {present_cuts}; {wrong} of them would be wrong",
+    ),
     "excluded": ("सूची से बाहर, कारण सहित: {reasons}", "Left out, with the reason: {reasons}"),
     "signed": ("{checker} ने दूसरा हस्ताक्षर किया", "{checker} gave the second signature"),
     "running": (

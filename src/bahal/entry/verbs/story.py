@@ -202,6 +202,7 @@ def _live(home: Home, wishes: Wishes, delay: float, faults: str, teller: Any) ->
     details = details_of(drive=result["drive"])
     # The story went to stderr; the report is the result.
     show(result, language=teller.language, details=details, on=wishes.monday)
+    teller.say("what_if", **result["what_if"])
     page = home.path / "recovery.html"
     write_page(page, result, language=teller.language, details=details, on=wishes.monday)
     if circle.payers:

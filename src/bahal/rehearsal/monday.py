@@ -47,7 +47,8 @@ CARELESS = """
 version = "no notice, no holds"
 minimum_paise = 100000
 stale_after_months = 600
-waive = ["held", "notice_not_served", "not_due_yet", "estimated", "disputed", "supplementary", "reminders_not_delivered"]
+waive = ["held", "notice_not_served", "not_due_yet", "estimated", "disputed", "supplementary",
+         "reminders_not_delivered"]
 """
 """What others have done: the same facts are asked under it before the drive, and nobody is cut by it."""
 

@@ -17,7 +17,7 @@ from bahal.entry.verbs.counter import Actor, AsJson, Consumer, moment_of
 from bahal.shared.errors import USAGE, Refusal
 from bahal.shared.money import rupees as written
 from bahal.shared.text import INDIA, language_of
-from bahal.shared.words import word
+from bahal.shared.words import WORDS, word
 
 Officer = Annotated[str, typer.Option("--as", help="The officer.")]
 Circle = Annotated[int, typer.Option("--office", help="The circle's number.")]
@@ -246,7 +246,7 @@ def review(
         return
     for each in found:
         typer.echo(
-            f"{each.review_on:%d-%m-%Y}  {each.what} {each.id}  {each.connection or '-'}  {each.kind}  {each.owner}"
+            f"{each.review_on:%d-%m-%Y}  {each.what} {each.id}  {each.connection or '-'}  {_kept_for(each.kind)}  {each.owner}"
         )
 
 
@@ -353,7 +353,13 @@ def fairness(office: Circle, at: When = "", as_json: AsJson = False) -> None:
         for code, number in Counter(each.reasons).most_common(4):
             typer.echo(f"    {number:>6}  {word('verdicts', code, lang)}")
         for (by, kind), number in each.skipped_by.items():
-            typer.echo(f"    {number:>6}  {by}: {kind}")
+            typer.echo(f"    {number:>6}  {by}: {_kept_for(kind)}")
+
+
+def _kept_for(kind: str) -> str:
+    """The kind of a hold, of an area's hold or of a need, in the reader's language."""
+    section = next(section for section in ("holds", "area holds", "needs") if kind in WORDS[section])
+    return word(section, kind, language_of())
 
 
 def _ten(given: str, now: datetime) -> datetime:

@@ -246,7 +246,8 @@ def review(
         return
     for each in found:
         typer.echo(
-            f"{each.review_on:%d-%m-%Y}  {each.what} {each.id}  {each.connection or '-'}  {_kept_for(each.kind)}  {each.owner}"
+            f"{each.review_on:%d-%m-%Y}  {each.what} {each.id}  {each.connection or '-'}  "
+            f"{_kept_for(each.kind)}  {each.owner}"
         )
 
 

@@ -48,7 +48,7 @@ def one_run(the_stage: Stage, meters: int, reply_delay: float) -> float:
     """Seconds of one drive over everybody who may be cut."""
     drive = the_stage.signed_drive()
     the_stage.vacuum()
-    the_stage.start(the_stage.fleet(reply_delay=reply_delay), the_stage.interlock())
+    the_stage.start(the_stage.fleet(reply_delay=reply_delay), the_stage.interlock(), *the_stage.business())
     interlock, fleet = the_stage.process("interlock"), the_stage.process("fleet")
     before = interlock.cpu_s(), fleet.cpu_s()
     the_stage.run(drive)

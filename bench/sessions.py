@@ -97,7 +97,7 @@ class Bench:
         """KB per association at some ten thousand open, and how many were."""
         self.stage.stop("fleet")
         self.stage.stop("interlock")
-        self.stage.start(self.stage.fleet(reply_delay=HELD_S), self.stage.interlock())
+        self.stage.start(self.stage.fleet(reply_delay=HELD_S), self.stage.interlock(), *self.stage.business())
         self.finished(self.order(100))
         client = self.stage.process("interlock")
         before = client.resident()
@@ -122,7 +122,7 @@ def main() -> None:
     with stage() as the_stage:
         the_stage.build(Profile(name="bench-sessions"))
         the_stage.fill(connections=meters, candidates=1, postings=0)
-        the_stage.start(the_stage.fleet(), the_stage.interlock())
+        the_stage.start(the_stage.fleet(), the_stage.interlock(), *the_stage.business())
         bench = Bench(the_stage)
         bench.finished(bench.order(1_000))
         rates: list[float] = []

@@ -278,11 +278,7 @@ class InterlockDesk:
         :raises psycopg.Error: the database failed; nothing is claimed meanwhile, and the next call tries again.
         """
         if self._stop_asked and not self._stop_thrown:
-            await self._database.rows(
-                "UPDATE interlock_switch SET stopped_at = clock_timestamp(), stopped_by = %s, stopped_why = %s"
-                " WHERE stopped_at IS NULL",
-                (self._worker, "wrong_read_backs"),
-            )
+            await self._database.rows("SELECT interlock_halt(%s, %s)", (self._worker, "wrong_read_backs"))
             self._stop_thrown = True
         ((stopped,),) = await self._database.rows("SELECT count(*) FROM interlock_switch WHERE stopped_at IS NOT NULL")
         self._metrics.stopped.set(stopped)

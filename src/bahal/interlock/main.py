@@ -14,6 +14,7 @@ from bahal.headend.metrics import DatabaseMetrics, LinkMetrics
 from bahal.headend.room import Room, room_for_sockets, worker_name
 from bahal.interlock.clocks import Clocks
 from bahal.interlock.config import InterlockConfig, InterlockMisconfigured, load_officers
+from bahal.interlock.deadman import Arming, Watch
 from bahal.interlock.desk import InterlockDesk
 from bahal.interlock.drives import Drives
 from bahal.interlock.looks import Looks
@@ -116,6 +117,8 @@ class Interlock:
             ringer=self._ringer,
             opened=self.desk.cuts_opened,
         )
+        self.watch = Watch(database=self.database, worker=self.worker)
+        self.arming = Arming(database=self.database, officers=officers, armed=self.desk.cuts_opened)
         self._asked = asyncio.Event()
         self.desk.results_seen = self._results_seen
         link_metrics.open.set_function(lambda: len(self.links.open))
@@ -131,6 +134,7 @@ class Interlock:
         room.part("results", self.desk.results.batches.run())
         room.part("strangers", self.desk.strangers.run())
         room.part("tend", self._tend())
+        room.part("watch", self.watch.run())
         room.part("desk", self.desk.run())
         room.part("looks", self.looks.run())
         room.part("seen", self.looks.seen.run())
@@ -164,6 +168,7 @@ class Interlock:
                 if not stated:
                     await self._state_profile()
                     stated = True
+                await self.arming.tend()
                 await self.desk.mind_switch()
                 await self.drives.tend()
                 self._room.reached()

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from bahal.domains.supply.errors import DriveExpired
-from bahal.domains.supply.operations import step_drive
+from bahal.domains.supply.operations import attend, step_drive
 from bahal.domains.supply.queries import drive_locked
 from bahal.foundation.audit.operations import record
 from bahal.foundation.bell import ring
@@ -22,6 +22,7 @@ def run_drive(*, drive: int, actor: str, at: datetime, business_at: datetime) ->
         if business_at >= found.expires_at:
             raise DriveExpired(drive=drive, expires_at=found.expires_at)
         step_drive(found, "running", reason="", at=at)
+        attend(officer=actor)
         record(
             actor=actor,
             act="supply.drive.run",

@@ -110,6 +110,54 @@ def verified(public_key: str, signature: str, document: str, role: str) -> bool:
     return True
 
 
+ARMING_CONTEXT = b"bahal arming v1\x00"
+ARMING_LASTS = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True)
+class ArmingDocument:
+    """What two officers sign to let cuts go out again after one certain stop. Times are wall time, UTC."""
+
+    stop: int
+    stopped_why: str
+    reason: str
+    nonce: str
+    expires_at: datetime
+
+    def canonical(self) -> str:
+        """JSON with sorted keys and no blanks."""
+        fields = asdict(self)
+        fields["expires_at"] = self.expires_at.astimezone(UTC).isoformat(timespec="microseconds")
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+    @staticmethod
+    def parse(text: str) -> ArmingDocument:
+        """The inverse of `canonical`; raises ValueError on anything that is not exactly that form."""
+        try:
+            fields = json.loads(text)
+            document = ArmingDocument(**{**fields, "expires_at": datetime.fromisoformat(fields["expires_at"])})
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"not an arming: {error}") from error
+        if document.canonical() != text or type(document.stop) is not int:
+            raise ValueError("the arming is not in canonical form")
+        return document
+
+
+def sign_arming(key: Ed25519PrivateKey, document: str) -> str:
+    """One officer's signature over an arming, in hexadecimal."""
+    return key.sign(ARMING_CONTEXT + document.encode()).hex()
+
+
+def arming_verified(public_key: str, signature: str, document: str) -> bool:
+    """True when `signature` is this officer's over this arming."""
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
+        key.verify(bytes.fromhex(signature), ARMING_CONTEXT + document.encode())
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
 PROFILE_CONTEXT = b"bahal caps v1\x00"
 
 

@@ -97,3 +97,35 @@ class WarrantUsed(Refusal):
     code = "warrant_used"
     hi = "यह अधिपत्र पहले ही अभियान {drive} में प्रयोग हो चुका है।"
     en = "This warrant was used already, for drive {drive}."
+
+
+class ArmingUnknown(Refusal):
+    """No such request."""
+
+    code = "arming_unknown"
+    hi = "कटौती फिर खोलने का अनुरोध {arming} नहीं मिला।"
+    en = "There is no request {arming} to let cuts go out again."
+
+
+class ArmingOver(Refusal):
+    """The request was judged, or signed by two, already."""
+
+    code = "arming_over"
+    hi = "अनुरोध {arming} पर दोनों हस्ताक्षर हो चुके हैं।"
+    en = "Request {arming} has both its signatures already."
+
+
+class CutsNotStopped(Refusal):
+    """There is nothing to arm."""
+
+    code = "cuts_not_stopped"
+    hi = "कटौती रुकी हुई नहीं है।"
+    en = "Cuts are not stopped."
+
+
+class CutsStoppedAlready(Refusal):
+    """Somebody, or the dead-man, was faster; cuts are stopped."""
+
+    code = "cuts_stopped_already"
+    hi = "कटौती पहले से रुकी है: {why} ({by})।"
+    en = "Cuts are stopped already: {why} ({by})."

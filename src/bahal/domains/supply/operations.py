@@ -299,3 +299,42 @@ def mark_handled(outcomes: Sequence[Outcome]) -> None:
         "UPDATE supply_result SET handled_at = clock_timestamp() WHERE id = ANY(%s::bigint[])",
         [each.id for each in outcomes],
     )
+
+
+@transaction_required
+def halt(*, by: str, why: str) -> int | None:
+    """Stop all cuts of every drive; the number of this stop, or None if they were stopped already. Restores go on."""
+    stop = value("SELECT interlock_halt(%s, %s)", by, why)
+    return None if stop is None else int(stop)
+
+
+@transaction_required
+def attend(*, officer: str) -> None:
+    """Note that an operator is there: without a sign of him for a quarter of an hour all cuts stop."""
+    run("SELECT interlock_attend(%s)", officer)
+
+
+@transaction_required
+def propose_arming(*, stop: int, document: str, first: str, signature: str) -> int:
+    """Write the first officer's request to let cuts go out again; its id. The interlock alone grants it."""
+    return int(
+        value(
+            "INSERT INTO interlock_arming (stop, document, first, first_signature)"
+            " VALUES (%s, %s, %s, %s) RETURNING id",
+            stop,
+            document,
+            first,
+            signature,
+        )
+    )
+
+
+@transaction_required
+def second_arming(*, arming: int, second: str, signature: str) -> None:
+    """Add the second officer's signature to a request."""
+    run(
+        "UPDATE interlock_arming SET second = %s, second_signature = %s WHERE id = %s AND second IS NULL",
+        second,
+        signature,
+        arming,
+    )

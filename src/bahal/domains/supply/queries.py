@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from bahal.domains.supply.errors import DriveUnknown, OrderUnknown
+from bahal.domains.supply.errors import ArmingUnknown, DriveUnknown, OrderUnknown
 from bahal.domains.supply.life import UNSENT
 from bahal.foundation.rows import many, one, value
 
@@ -246,3 +246,41 @@ def latest_cut(*, connection: int) -> int | None:
         "SELECT max(id) FROM supply_order WHERE connection = %s AND kind = 'cut' AND sent_at IS NOT NULL", connection
     )
     return found
+
+
+class Switch(NamedTuple):
+    """Whether all cuts are stopped, by whom and why, and how often they were. `stopped_at` is wall time."""
+
+    stopped_at: datetime | None
+    stopped_by: str | None
+    stopped_why: str | None
+    stops: int
+
+
+class ArmingAsked(NamedTuple):
+    """A request to let cuts go out again; `outcome` is the interlock's word, empty until it has judged."""
+
+    id: int
+    stop: int
+    document: str
+    first: str
+    second: str | None
+    outcome: str
+
+
+def switch() -> Switch:
+    """The interlock's switch."""
+    row = one("SELECT stopped_at, stopped_by, stopped_why, stops FROM interlock_switch")
+    assert row is not None
+    return Switch(*row)
+
+
+def arming_of(*, arming: int) -> ArmingAsked:
+    """One request.
+
+    :raises ArmingUnknown: no such one.
+    """
+    row = one("SELECT id, stop, document, first, second, outcome FROM interlock_arming WHERE id = %s", arming)
+    if row is None:
+        raise ArmingUnknown(arming=arming)
+    return ArmingAsked(*row)

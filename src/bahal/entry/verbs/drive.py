@@ -79,7 +79,7 @@ def propose(
     if not dry_run:
         proposed = propose_drive(
             document=draft.document,
-            signature=sign(_key(key, officer), draft.document, "maker"),
+            signature=sign(signing_key(key, officer), draft.document, "maker"),
             name=name or f"{begins.astimezone(INDIA):%d-%m-%Y}",
             at=clock.wall(),
             business_at=now,
@@ -113,7 +113,7 @@ def second(
     authorised = sign_drive(
         drive=drive,
         checker=officer,
-        signature=sign(_key(key, officer), document, "checker"),
+        signature=sign(signing_key(key, officer), document, "checker"),
         at=clock.wall(),
         business_at=clock.now(),
     )
@@ -180,7 +180,11 @@ def status(drive: Drive, as_json: AsJson = False) -> None:
         typer.echo(f"{name}: {value}")
 
 
-def _key(path: Path | None, login: str) -> Ed25519PrivateKey:
+def signing_key(path: Path | None, login: str) -> Ed25519PrivateKey:
+    """An officer's key from its file.
+
+    :raises KeyUnreadable: it holds none.
+    """
     file = path or Home.of().path / "demo" / f"{login}.key"
     try:
         return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(file.read_text(encoding="ascii")))

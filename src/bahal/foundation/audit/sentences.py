@@ -226,6 +226,15 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "अभियान {drive} के {orders} अनभेजे आदेश रद्द: {reason}।",
         "{orders} unsent orders of drive {drive} cancelled: {reason}.",
     ),
+    "supply.cuts.stopped": ("सारी कटौती रोकी गई (रोक {stop}): {reason}।", "All cuts stopped (stop {stop}): {reason}."),
+    "supply.cuts.arming_asked": (
+        "रोक {stop} के बाद कटौती फिर खोलने का अनुरोध {arming}: {reason}।",
+        "Asked that cuts go out again after stop {stop} (request {arming}): {reason}.",
+    ),
+    "supply.cuts.arming_signed": (
+        "कटौती फिर खोलने के अनुरोध {arming} पर दूसरे अधिकारी के हस्ताक्षर।",
+        "Request {arming} that cuts go out again signed by a second officer.",
+    ),
     "supply.drive.closed": (
         "अभियान {drive} पूरा ({state}); {expired} आदेश समय निकलने से समाप्त।",
         "Drive {drive} closed ({state}); {expired} orders expired unsent.",

@@ -117,7 +117,9 @@ CREATE TABLE interlock_switch (
     single boolean PRIMARY KEY DEFAULT true CHECK (single),
     stopped_at timestamptz,
     stopped_by text,
-    stopped_why text
+    stopped_why text,
+    stops bigint NOT NULL DEFAULT 0,          -- how often it was thrown: two officers arm it after one certain stop
+    armed_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 INSERT INTO interlock_switch DEFAULT VALUES;
 

@@ -173,6 +173,8 @@ BEGIN
                    WHEN p_at < a.not_before OR p_at >= a.expires_at THEN 'warrant_expired'
                    WHEN a.sends >= 2 THEN 'sent_twice'
                    WHEN a.cut_today THEN 'cut_within_24_hours'
+                   -- Nobody bumped the fence, and nothing is owed: the list is not what two officers thought.
+                   WHEN coalesce(facts.balance_paise, 0) <= 0 THEN 'nothing_due'
                    ELSE authority_verdict(facts.reasons)
                END AS word
         FROM asked a
@@ -251,6 +253,11 @@ BEGIN
         FROM decided d WHERE o.id = d.id AND d.what <> 'lost' RETURNING o.id
     )
     SELECT d.id, d.what, coalesce(d.excess, d.word) FROM decided d;
+
+    -- One such target stops everything, in the same commit: what else is on the list nobody knows.
+    IF EXISTS (SELECT FROM supply_order o WHERE o.id = ANY (p_orders) AND o.reason = 'nothing_due') THEN
+        PERFORM interlock_halt(p_worker, 'nothing_due');
+    END IF;
 END $$;
 
 -- A restore needs no warrant: it is sent while it is ours and no cut of that meter is under way.

@@ -57,6 +57,9 @@ GRANT UPDATE (opening_paise, reconciled_at, reconciled_by) ON arrears_conversion
 GRANT UPDATE (seen_at) ON arrears_channel TO app;
 -- One person stops; the application may only stop, never re-arm.
 GRANT SELECT ON interlock_switch TO app;
+GRANT EXECUTE ON FUNCTION interlock_halt TO app, interlock;
+GRANT EXECUTE ON FUNCTION interlock_attend TO app;
+GRANT EXECUTE ON FUNCTION interlock_watch, interlock_arm TO interlock;
 GRANT EXECUTE ON FUNCTION payment_dues TO app, reader;
 GRANT EXECUTE ON FUNCTION payment_shares, payment_policy, payment_receipt, payment_take, payment_durable TO app;
 GRANT INSERT, UPDATE (latest) ON payments_series TO app;
@@ -73,7 +76,6 @@ GRANT UPDATE (closed_at, closed_by, how) ON payments_difference TO app;
 
 GRANT SELECT ON supply_drive, supply_order, interlock_warrant, interlock_line, interlock_cap, interlock_sending,
     interlock_switch, interlock_import TO interlock;
-GRANT UPDATE (stopped_at, stopped_by, stopped_why) ON interlock_switch TO interlock;
 GRANT EXECUTE ON FUNCTION interlock_register, interlock_claim, interlock_send_cuts, interlock_send_restores,
     interlock_results, interlock_canary, interlock_pass_canary, interlock_stop, interlock_expire TO interlock;
 

@@ -1,4 +1,4 @@
-"""One officer stops all cuts, two ask that they go out again; the business can neither arm nor forge the second name."""
+"""One officer stops all cuts, two ask that they go out again; the business can neither arm nor forge a second name."""
 
 import pytest
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bahal.domains.supply.queries import find_order
 from bahal.foundation.audit.errors import ActNotRooted
-from bahal.foundation.audit.roots import ENTRIES, plain, prove
+from bahal.foundation.audit.roots import ENTRIES, Prover, plain
 from bahal.foundation.rows import many, named, one
 from bahal.foundation.transactions import transaction
 from bahal.gateways.paper.typesetting import evidence_pdf
@@ -222,14 +222,15 @@ def _result(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _audit(order: int, drive: int | None) -> list[dict[str, Any]]:
-    """The acts that name the order or its drive, each with its way to the first root that covers it."""
+    """The acts that name the order or its drive, each with its way to the latest root that covers it."""
     acts: list[dict[str, Any]] = []
+    prover = Prover()
     for entry in many(
         f"{ENTRIES} WHERE subject = ANY(%s::text[]) ORDER BY id",
         [f"order {order}"] + ([f"drive {drive}"] if drive is not None else []),
     ):
         try:
-            proof = prove(entry=entry[0])
+            proof = prover.prove(entry=entry[0])
         except ActNotRooted:
             acts.append({"entry": plain(entry), "index": None, "path": [], "root": None})
         else:

@@ -82,7 +82,7 @@ def keep_root(root: Root) -> None:
     """Write a root down beside the batches."""
     run(
         "INSERT INTO audit_root (day, at, first_batch, last_batch, size, sha256, batch_sha256)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (last_batch) DO NOTHING",  # another process was faster
         *asdict(root).values(),
     )
 
@@ -119,29 +119,52 @@ def export(*, at: datetime) -> Iterator[str]:
 
 
 def prove(*, entry: int) -> Proof:
-    """The proof that an act is in the audit, by the first root that covers it.
+    """The proof that an act is in the audit, by the latest root that covers it.
 
     :raises ActUnknown: there is no such entry.
     :raises ActNotRooted: it is not sealed yet, or no root covers it yet; wait a minute.
     """
-    row = one(f"{ENTRIES} WHERE id = %s", entry)
-    if row is None:
-        raise ActUnknown(entry=entry)
-    covering = one(
+    return Prover().prove(entry=entry)
+
+
+class Prover:
+    """Proves several acts: those of one day share a root, whose tree is read and hashed once."""
+
+    def __init__(self) -> None:
+        self._trees: dict[tuple[int, int], tuple[dict[int, int], list[bytes]]] = {}
+
+    def prove(self, *, entry: int) -> Proof:
+        """As the function of this name."""
+        row = one(f"{ENTRIES} WHERE id = %s", entry)
+        if row is None:
+            raise ActUnknown(entry=entry)
+        root = _covering(entry)
+        places, leaves = self._tree(root.first_batch, root.last_batch)
+        path = [beside.hex() for beside in inclusion(leaves, places[entry])]
+        return Proof(plain(row), places[entry], path, root)
+
+    def _tree(self, first_batch: int, last_batch: int) -> tuple[dict[int, int], list[bytes]]:
+        key = (first_batch, last_batch)
+        if key not in self._trees:
+            places: dict[int, int] = {}
+            leaves: list[bytes] = []
+            for each in entries_of(first_batch=first_batch, last_batch=last_batch):
+                places[each[0]] = len(leaves)
+                leaves.append(leaf_hash(canonical(each)))
+            self._trees[key] = places, leaves
+        return self._trees[key]
+
+
+def _covering(entry: int) -> Root:
+    row = one(
         "SELECT r.day, r.at, r.first_batch, r.last_batch, r.size, r.sha256, r.batch_sha256 FROM audit_root r"
         " JOIN audit_batch f ON f.id = r.first_batch JOIN audit_batch l ON l.id = r.last_batch"
-        " WHERE %s BETWEEN f.first_entry AND l.last_entry ORDER BY r.id LIMIT 1",
+        " WHERE %s BETWEEN f.first_entry AND l.last_entry ORDER BY r.id DESC LIMIT 1",
         entry,
     )
-    if covering is None:
+    if row is None:
         raise ActNotRooted(entry=entry)
-    root = Root(covering[0], _utc(covering[1]), *covering[2:])
-    numbers, leaves = [], []
-    for each in entries_of(first_batch=root.first_batch, last_batch=root.last_batch):
-        numbers.append(each[0])
-        leaves.append(leaf_hash(canonical(each)))
-    index = numbers.index(entry)
-    return Proof(plain(row), index, [beside.hex() for beside in inclusion(leaves, index)], root)
+    return Root(row[0], _utc(row[1]), *row[2:])
 
 
 def _batches() -> Iterator[dict[str, Any]]:

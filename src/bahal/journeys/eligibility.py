@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bahal.domains.arrears.queries import Policy, lowest_minimum, policy_at
+from bahal.domains.supply.derivation import NO_FENCE, Candidate
 from bahal.domains.supply.eligibility import COLUMNS, Facts, reasons
 from bahal.foundation.rows import many, prepared_many
 from bahal.shared.warrant import Line, list_sha256
@@ -55,12 +56,14 @@ class Funnel:
 
 @dataclass(frozen=True, slots=True)
 class Eligible:
-    """The list in order of the connection, those left out with every reason, and the policy of the whole company."""
+    """The list in order of the connection, those left out with every reason, the policy of the whole company, and the
+    facts of all who were judged."""
 
     lines: Sequence[Line]
     left_out: Mapping[int, Sequence[str]]
     funnel: Funnel
     policy: Policy
+    candidates: Sequence[Candidate]
     list_sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,7 +95,7 @@ def who_may_be_cut(*, circle: int, business_at: datetime, cut_at: datetime | Non
     left_out: dict[int, Sequence[str]] = {}
     chosen = []
     for each in candidates:
-        against = found[each.connection].reasons or (() if each.generation else ("no_meter",))
+        against = found[each.connection].reasons or (() if each.generation else NO_FENCE)
         if against:
             left_out[each.connection] = against
         else:
@@ -112,7 +115,11 @@ def who_may_be_cut(*, circle: int, business_at: datetime, cut_at: datetime | Non
     ]
     first = Counter(against[0] for against in left_out.values())
     funnel = Funnel(total, owing, len(candidates), dict(sorted(first.items())), len(lines))
-    return Eligible(lines, left_out, funnel, policy)
+    kept = [
+        Candidate(each.connection, each.generation, found[each.connection].facts, left_out.get(each.connection, ()))
+        for each in candidates
+    ]
+    return Eligible(lines, left_out, funnel, policy, kept)
 
 
 def judged(

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from bahal.domains.offices.queries import get_circle
 from bahal.domains.staff.queries import signing_officer
+from bahal.domains.supply.derivation import keep_derivation, packed
 from bahal.domains.supply.errors import ListChanged, SignatureWrong, WarrantMalformed, WarrantUsed
 from bahal.domains.supply.operations import NewCut, NewDrive, OrderTaken, propose_orders
 from bahal.domains.supply.operations import propose_drive as write_drive
@@ -71,6 +72,8 @@ def propose_drive(*, document: str, signature: str, name: str, at: datetime, bus
             expires_at=signed.expires_at,
         )
         drive = write_drive(new, at=at)
+        derivation = packed(eligible.candidates)
+        keep_derivation(derivation, drive=drive)
         cuts = [
             NewCut(line.position, line.meter, line.connection, line.paise, line.bills, line.notice_sha256, line.fence)
             for line in eligible.lines
@@ -88,6 +91,7 @@ def propose_drive(*, document: str, signature: str, name: str, at: datetime, bus
                 "orders": signed.orders,
                 "paise": signed.sum_paise,
                 "list_sha256": signed.list_sha256,
+                "facts_sha256": derivation.sha256,
                 "policy": signed.policy,
                 "funnel": eligible.funnel.as_json(),
             },

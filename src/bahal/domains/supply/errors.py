@@ -19,6 +19,14 @@ class DriveUnknown(Refusal):
     en = "There is no drive {drive}."
 
 
+class DerivationMissing(Refusal):
+    """Nothing was kept of what a drive's list was derived from."""
+
+    code = "derivation_missing"
+    hi = "अभियान {drive} की सूची किन तथ्यों से बनी, यह नहीं रखा गया।"
+    en = "What the list of drive {drive} was derived from was not kept."
+
+
 class DriveNotInState(Refusal):
     """The drive's life does not allow this step."""
 

@@ -51,6 +51,18 @@ class Drive(models.Model):
         app_label = "supply"
 
 
+class Derivation(models.Model):
+    """What a drive's list was derived from: `facts` as `derivation` packs them, `rule` the rule's fingerprint then."""
+
+    drive = models.BigIntegerField(primary_key=True)
+    rule = models.TextField()
+    sha256 = models.TextField()
+    facts = models.BinaryField()
+
+    class Meta:
+        app_label = "supply"
+
+
 class DryRun(models.Model):
     """Everybody of an office judged for an instant: the list, and under which policies."""
 

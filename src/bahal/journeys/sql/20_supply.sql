@@ -83,3 +83,6 @@ CREATE TRIGGER keep_rows BEFORE DELETE ON supply_drive FOR EACH ROW EXECUTE FUNC
 -- A dry run is what was found at an instant: it is kept as it was.
 CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON supply_dryrun FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON supply_dryrungroup FOR EACH ROW EXECUTE FUNCTION refuse_change();
+-- Nor is what a list was derived from: a court asks for it years later.
+CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON supply_derivation FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER keep_table BEFORE TRUNCATE ON supply_derivation FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -50,7 +50,8 @@ GRANT EXECUTE ON FUNCTION authority_facts, authority_verdict, authority_against,
 GRANT EXECUTE ON FUNCTION authority_change TO app;
 -- A policy is proposed, and accepted once, by another (constraint, trigger); what is open is closed, and nothing removed.
 GRANT UPDATE (accepted_by, accepted_at, reason) ON arrears_policy TO app;
-GRANT INSERT ON arrears_areahold, arrears_vulnerable, arrears_conversion, arrears_channel, supply_dryrun, supply_dryrungroup TO app;
+GRANT INSERT ON arrears_areahold, arrears_vulnerable, arrears_conversion, arrears_channel, supply_dryrun, supply_dryrungroup,
+    supply_derivation TO app;
 GRANT UPDATE (lifted_at, lifted_by) ON arrears_areahold TO app;
 GRANT UPDATE (ended_at, ended_by, reason, review_on) ON arrears_vulnerable TO app;
 GRANT UPDATE (opening_paise, reconciled_at, reconciled_by) ON arrears_conversion TO app;

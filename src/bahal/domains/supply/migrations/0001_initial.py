@@ -51,6 +51,15 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="Derivation",
+            fields=[
+                ("drive", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("rule", models.TextField()),
+                ("sha256", models.TextField()),
+                ("facts", models.BinaryField()),
+            ],
+        ),
+        migrations.CreateModel(
             name="DryRunGroup",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),

@@ -18,6 +18,7 @@ from bahal.foundation.audit.roots import Tree, export, prove, roots
 from bahal.foundation.rows import many, value
 from bahal.foundation.transactions import transaction
 from bahal.gateways.witness.places import FileWitness, HttpWitness, witness_at
+from bahal.journeys.cover_audit import cover_audit
 from bahal.journeys.root_audit import root_audit
 from bahal.journeys.seal_audit import seal_audit
 from bahal.shared.merkle import leaf_hash, root_from
@@ -211,6 +212,22 @@ def test_one_act_is_proved_by_a_short_path(outside: Path) -> None:
     act(1)
     with pytest.raises(ActNotRooted):
         prove(entry=13)
+
+
+def test_what_is_there_now_is_covered_at_once_and_never_over_a_late_act(database: Database, tmp_path: Path) -> None:
+    place = FileWitness(tmp_path / "roots.jsonl")
+    assert cover_audit(place, at=AT)
+    assert value("SELECT count(*) FROM audit_root") == 0
+    with database.connect("app", autocommit=False) as late:
+        late.execute("SELECT pg_current_xact_id()")
+        with transaction():
+            acts = [Act("hold.lifted", "hold 1", 7, {"hold": 1, "kind": "complaint"})]
+            record_many(acts, actor="ee", at=AT, business_at=AT)
+        assert not cover_audit(place, at=AT, within_s=0.3)
+        late.rollback()
+    assert cover_audit(place, at=AT)
+    assert prove(entry=1).root in kept(tmp_path / "roots.jsonl")
+    assert verify(roots=kept(tmp_path / "roots.jsonl")) == []
 
 
 def test_a_second_place_that_is_silent_leaves_no_root_here(database: Database, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -81,12 +82,18 @@ def evidence(
 def write(order: int, *, folder: Path | None = None) -> Path:
     """Write a pack with its PDF, the script that checks it and the keys to check it with; the pack's file.
 
+    The acts it rests on are rooted first, so that each has its proof.
+
     :raises OrderUnknown: no such order.
+    :raises SecondPlaceSilent: the second place did not take the root.
     """
     clock = enter()
+    from bahal.gateways.witness.places import witness_at
+    from bahal.journeys.cover_audit import cover_audit
     from bahal.journeys.write_evidence import write_evidence
 
     home = Home.of()
+    cover_audit(witness_at(os.environ.get("BAHAL_AUDIT_ROOTS") or str(home.logs / ROOTS)), at=clock.wall())
     pack = write_evidence(order=order, key=evidence_key(home), at=clock.wall())
     folder = folder or home.path / "evidence"
     folder.mkdir(parents=True, exist_ok=True)

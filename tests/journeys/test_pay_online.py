@@ -29,7 +29,7 @@ from bahal.gateways.bank.webhooks import Event
 from bahal.journeys import pay_online, reconcile, serve_bbps
 from bahal.journeys.decide_proposal import book_all_assigned, decide_proposal, propose_payer
 from bahal.journeys.hear_gateway import handle_events, hear, poll_gateway
-from bahal.shared.locks import ConnectionUnknown
+from bahal.shared.locks import ConnectionUnknown, SupplyBusy
 from tests.journeys import town
 from tests.journeys.gateway import LONG_AGO, NOW, Gateway
 from tests.plugin.databases import Database
@@ -430,3 +430,45 @@ def test_who_is_busy_with_the_connection_is_waited_for(database: Database) -> No
         assert poll_gateway(gateway, **TIMES) == 1
     assert handle_events(gateway, at=NOW + wire.LEASE, business_at=town.TEN) == 1
     assert value("SELECT count(*) FROM payments_payment") == 2
+
+
+def test_no_cut_is_being_sent_once_the_payer_holds_his_order(database: Database) -> None:
+    first = town.found(connections=1, reminded=False).connections[0]
+    with database.connect("owner", autocommit=False) as sending, ThreadPoolExecutor(1) as payer:
+        sending.execute("SELECT 1 FROM supply_fence WHERE connection = %s FOR UPDATE", [first])
+        with pytest.raises(SupplyBusy):
+            payer.submit(_begin_and_leave, first).result()
+        assert value("SELECT count(*) FROM payments_attempt") == 0
+    begin(Gateway(), first)
+    assert value("SELECT count(*) FROM payments_attempt") == 1
+
+
+def _begin_and_leave(connection: int) -> None:
+    try:
+        begin(Gateway(), connection)
+    finally:
+        django_connection.close()
+
+
+def test_a_webhook_holds_the_cut_until_the_gateway_was_asked(database: Database) -> None:
+    first = town.found(connections=1).connections[0]
+    gateway = Gateway()
+    order = begin(gateway, first).gateway_order
+
+    def pending() -> list[str]:
+        """An hour later, when the order's own time is over."""
+        facts = "SELECT pending FROM authority_facts(ARRAY[%s]::bigint[], %s, NULL, %s)"
+        return list(value(facts, first, town.TEN, NOW + timedelta(hours=1)))
+
+    assert pending() == []
+    hear(Event("e1", "payment.captured", "pay_1", False, order), body="{}", at=NOW)
+    assert pending() == ["webhook"]
+    handle_events(gateway, **TIMES)
+    assert pending() == []
+
+
+def test_a_poll_that_was_answered_is_the_heartbeat_of_the_gateway(database: Database) -> None:
+    town.found(connections=1, reminded=False)
+    gateway = Gateway()
+    poll_gateway(gateway, **TIMES)
+    assert value("SELECT seen_at > now() - interval '1 minute' FROM arrears_channel WHERE name = 'gateway'")

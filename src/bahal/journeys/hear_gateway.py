@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from bahal.domains.arrears.operations import see_channels
 from bahal.domains.ledger.operations import Line, post
 from bahal.domains.payments import wire
 from bahal.domains.payments.errors import KeyReusedWithOtherBody
@@ -84,6 +85,7 @@ def poll_gateway(gateway: Gateway, *, at: datetime, business_at: datetime) -> in
             new += book(each, at=at, business_at=business_at) in ("booked", "suspended")
     with transaction():
         wire.polled(name=POLL, until=at)
+        see_channels(["gateway"])  # a policy may hold cuts while nobody can pay online
     return new
 
 

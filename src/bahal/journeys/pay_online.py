@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from django.core import signing
+from django.db import connection as database
 
 from bahal.domains.consumers.queries import contacts
 from bahal.domains.ledger.queries import balance
@@ -20,7 +21,7 @@ from bahal.domains.supply.queries import generations
 from bahal.foundation.transactions import transaction
 from bahal.gateways.bank.interface import Gateway
 from bahal.shared.clock import day_in_india
-from bahal.shared.locks import ConnectionUnknown
+from bahal.shared.locks import ConnectionUnknown, lock_supply
 from bahal.shared.text import Language
 
 SMALLEST_PAISE = 1_00
@@ -99,6 +100,8 @@ def start_attempt(
     :raises PaymentMalformed: less than a rupee, or absurdly much.
     :raises TooManyAttempts: so many were begun for this connection within the hour.
     :raises BankUnreachable: the gateway does not answer; nothing was begun.
+    :raises ConnectionUnknown: no such connection.
+    :raises SupplyBusy: another act on this connection did not end in time; the gateway's order is left to lapse.
     """
     if not SMALLEST_PAISE <= paise <= LARGEST_PAISE:
         raise PaymentMalformed(field="paise", given=str(paise))
@@ -109,6 +112,9 @@ def start_attempt(
     minutes = policy_at(business_at=business_at).attempt_minutes
     attempt = wire.Attempt(tr, connection, paise, order, at, at + timedelta(minutes=minutes))
     with transaction():
+        # Under the fence: once the payer holds his order, no cut that knew nothing of it is still to be marked sent.
+        with database.cursor() as cursor:
+            lock_supply(cursor, [connection])
         wire.add_attempt(attempt)
     return attempt
 

@@ -27,8 +27,8 @@ def test_a_population(database, roster):
     assert 9_000 < made.postings < 11_000
     with database.connect("reader") as reader:
         rows = reader.execute(
-            "SELECT f.connection, authority_verdict(f.enforceable_paise, f.minimum_paise, f.noticed, f.reminded,"
-            " f.held, f.policy), f.balance_paise FROM authority_facts(ARRAY(SELECT id FROM network_connection), %s) f",
+            "SELECT f.connection, authority_verdict(f.reasons), f.balance_paise"
+            " FROM authority_facts(ARRAY(SELECT id FROM network_connection), %s) f",
             [TEN_ON_MONDAY],
         ).fetchall()
         assert len(rows) == 900

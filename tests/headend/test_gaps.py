@@ -64,6 +64,9 @@ def test_midnights_that_are_missing_and_those_beside_a_gap() -> None:
 
 def test_months_of_which_no_bill_row_is_there() -> None:
     months = [date(2025, 10, 1), date(2025, 11, 1)]
-    assert billing_gaps(months, now=NOW, back_days=40).ranges == ()
-    assert billing_gaps(months[1:], now=NOW, back_days=40).ranges == ((midnight(months[0]), NOW),)
-    assert billing_gaps(months, now=NOW, back_days=60).ranges == ((midnight(date(2025, 9, 1)), NOW),)
+    assert billing_gaps(months, now=NOW).ranges == ()
+    assert billing_gaps([date(2025, 8, 1), *months], now=NOW).ranges == ((midnight(date(2025, 9, 1)), NOW),)
+    assert billing_gaps([date(2025, 9, 1), months[0]], now=NOW).ranges == ((midnight(date(2025, 11, 1)), NOW),)
+    # Who showed none yet is asked for all that a meter keeps; older than its first one there is nothing.
+    assert billing_gaps([], now=NOW).ranges == ((midnight(date(2024, 11, 1)), NOW),)
+    assert billing_gaps(months[1:], now=NOW).ranges == ()

@@ -41,6 +41,7 @@ from bahal.journeys.raise_alerts import raise_alerts
 from bahal.journeys.root_audit import root_audit
 from bahal.journeys.seal_audit import seal_audit
 from bahal.journeys.see_again import see_again
+from bahal.journeys.take_meter_reads import take_meter_reads
 from bahal.journeys.wake_meters import wake_meters
 from bahal.shared.database import dsn_of
 from bahal.shared.errors import Refusal
@@ -54,6 +55,7 @@ OUTAGES_EVERY_S = 1.0
 LOOKS_EVERY_S = 1.0
 LOGS_EVERY_S = 5.0
 DAYS_EVERY_S = 15.0
+READS_EVERY_S = 10.0
 CLOCKS_EVERY_S = 1.0
 SWEEP_EVERY_S = 60.0
 TO_SEND = frozenset(("bahal_messages", "bahal_wakeups"))
@@ -134,6 +136,10 @@ class Rooter:
         return 0 if root_audit(self._tree, self._witness, at=clock().wall()) is None else 1
 
 
+def _take_reads() -> int:
+    return take_meter_reads(actor="worker", at=clock().wall(), business_at=clock().now()).batches
+
+
 class Worker:
     """One worker: four threads, each with its own database connection, until it is told to stop."""
 
@@ -151,6 +157,7 @@ class Worker:
             Duty("looks", lambda: see_again(at=at.wall(), business_at=at.now()), every_s=LOOKS_EVERY_S),
             Duty("clocks", lambda: follow_clocks(at=at.wall(), business_at=at.now()), every_s=CLOCKS_EVERY_S),
             Duty("sweep", lambda: propose_clocks(at=at.wall(), business_at=at.now()), every_s=SWEEP_EVERY_S),
+            Duty("reads", _take_reads, every_s=READS_EVERY_S),
             Duty("drives", lambda: close_drives(at=at.wall(), business_at=at.now()), every_s=CLOSE_EVERY_S),
             Duty("audit", Sealer(home).turn, every_s=SEAL_EVERY_S),
             Duty("roots", Rooter(witness_at(second)).turn, every_s=ROOT_EVERY_S),

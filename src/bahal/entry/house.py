@@ -251,6 +251,11 @@ def roster_path(home: Home) -> Path:
     return home.path / "demo" / "roster.csv"
 
 
+def lives_path(home: Home) -> Path:
+    """Where it stands what the rehearsal's meters have counted."""
+    return home.path / "demo" / "lives.csv"
+
+
 def sims_path(home: Home) -> Path:
     """Where the list of the rehearsal's SIMs stands."""
     return home.path / "demo" / "sims.csv"

@@ -138,6 +138,19 @@ def make(home: Home, *, rehearsal: bool, business_at: datetime | None = None) ->
         home.path / "interlock" / "interlock.json",
         {"rehearsal": rehearsal, "clock": str(clock) if rehearsal else None, "concurrency": 10_000, "per_cell": 1000},
     )
+    if rehearsal:
+        # No radio stands between a rehearsal and its meters: a cell has no limit of its own.
+        _keep(
+            home.path / "headend" / "headend.json",
+            {
+                "concurrency": 3_000,
+                "per_cell": 1000,
+                "per_gateway": 100,
+                "reply_s": 15,  # one process answers for all of them
+                "plan_s": 2,
+                "lake_every_s": 2,
+            },
+        )
     _keep(home.path / "web" / "web.json", {"rehearsal": rehearsal, "api_keys": []})
     if rehearsal and business_at is not None:
         move_rehearsal(clock, business_at=business_at)

@@ -13,6 +13,7 @@ from bahal.dlms.objects.serving import Origin
 from bahal.fleet import consumption
 from bahal.fleet.clocks import ClockLog
 from bahal.fleet.faults import Behaviour, FaultLog, Kind
+from bahal.fleet.lives import read_lives
 from bahal.fleet.meter import SimulatedMeter
 from bahal.fleet.movements import CAUSES, MovementLog, read_movements
 from bahal.fleet.store import MeterColumns
@@ -218,6 +219,17 @@ class Circle:
             consumption.lighten(periods, moment)
         else:
             consumption.darken(self.meter(row).seed, periods, moment)
+
+    def live(self, path: Path) -> int:
+        """Let the meters have counted what a file of lives says; how many lives it holds.
+
+        :raises LivesError: names the line that cannot be used; nothing has changed then.
+        :raises OSError: the file cannot be read.
+        """
+        columns = self.columns
+        rows = {columns.serial_of(row): row for row in range(len(columns))}
+        columns.lives = read_lives(path, rows=rows, seed_of=columns.seed_of)
+        return len(columns.lives.of) + len(columns.lives.inputs)
 
     def restore(self, path: Path) -> int:
         """Put relays, dark periods and counters where a log of earlier movements left them: a meter forgets none.

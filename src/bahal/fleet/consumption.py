@@ -11,6 +11,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from operator import attrgetter
 from typing import Final, NamedTuple
 
@@ -78,12 +79,17 @@ def day_start(day: int) -> int:
     return _DAY_ZERO + day * DAY
 
 
+def midnight(day: date) -> int:
+    """UTC seconds of the midnight in Asia/Kolkata that opens a calendar day."""
+    return day_start((day - _FIRST_DAY).days)
+
+
 def month_starts(*, before: int, count: int) -> list[int]:
     """The last `count` month openings at or before `before`, oldest first, as UTC seconds."""
     today = _FIRST_DAY + timedelta(days=day_of(before))
     year, month, starts = today.year, today.month, []
     for _ in range(count):
-        starts.append(day_start((date(year, month, 1) - _FIRST_DAY).days))
+        starts.append(midnight(date(year, month, 1)))
         year, month = (year, month - 1) if month > 1 else (year - 1, 12)
     return starts[::-1]
 
@@ -109,6 +115,22 @@ def energy(seed: int, moment: int) -> int:
     opening = _at_midnight(seed, day)
     share = running[block] * BLOCK + _SHAPES[habit][block] * rest
     return opening + (_at_midnight(seed, day + 1) - opening) * share // (running[BLOCKS] * BLOCK)
+
+
+def energies(seed: int, start: int, count: int) -> list[int]:
+    """`energy` at `count` half hours from `start` on, which is the beginning of one: a long answer, day by day."""
+    found: list[int] = []
+    running = _RUNNING[_habit(seed)]
+    day, second = divmod(start - _DAY_ZERO, DAY)
+    block = second // BLOCK
+    opening = _at_midnight(seed, day)
+    while len(found) < count:
+        closing = _at_midnight(seed, day + 1)
+        span, whole = closing - opening, running[BLOCKS]
+        last = min(BLOCKS, block + count - len(found))
+        found += [opening + span * part // whole for part in running[block:last]]
+        day, block, opening = day + 1, 0, closing
+    return found
 
 
 class Dark(NamedTuple):
@@ -193,8 +215,12 @@ def frequency(moment: int) -> int:
     return 49_950 + scramble(50, moment // 10) % 100
 
 
+@lru_cache(maxsize=256)
 def peak(seed: int, start: int, end: int) -> tuple[int, int]:
-    """Maximum demand in W in `[start, end)` over whole half hours, and the UTC second at which that half hour ended."""
+    """Maximum demand in W in `[start, end)` over whole half hours, and the UTC second at which that half hour ended.
+
+    A billing row asks for the same month's four times in a row.
+    """
     habit = _habit(seed)
     block = _PEAK_BLOCK[habit]
     best, when = 0, start

@@ -2,8 +2,9 @@
 
 `{"do": "close_by_force", "meter": SERIAL}`, `press_button`, `trip_limiter`, `relay`, `call` with a meter; `count_off`
 and `stats` without; `{"do": "wake", "msisdn": NUMBER}` is what an SMS to that SIM does, `{"do": "call_all",
-"within_s": 60}` what the return of a feeder does to all that call, and `begun` tells when each of them first did. Every
-answer has `ok`; a refusal has `error` and its data.
+"within_s": 60}` what the return of a feeder does to all that call, and `begun` tells when each of them first did.
+`{"do": "live", "file": PATH}` lets the meters have counted what a file of lives says. Every answer has `ok`; a refusal
+has `error` and its data.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from bahal.dlms.objects.disconnect import Move
 from bahal.fleet.calling import Caller
 from bahal.fleet.circle import AlreadyConnected, Circle
 from bahal.fleet.link import Links
+from bahal.fleet.lives import LivesError
 from bahal.fleet.store import UnknownMeter
 from bahal.fleet.tampers import KINDS, AlreadySo, TamperUnknown, tamper
 
@@ -84,6 +86,8 @@ class AdminDoor:
             return {"ok": True, "calling": self._caller.call_all(float(asked.get("within_s", 0)))}
         if do in ("tamper", "restore"):
             return self._tamper(asked, on=do == "tamper")
+        if do == "live":
+            return self._live(str(asked.get("file", "")))
         if do in self._of_circle:
             return {"ok": True} | self._of_circle[do]()
         act = self._at_meter.get(do) if isinstance(do, str) else None
@@ -135,6 +139,14 @@ class AdminDoor:
             "control_state": int(meter.control_state),
             "control_mode": meter.control_mode,
         }
+
+    def _live(self, file: str) -> dict[str, Any]:
+        try:
+            return {"ok": True, "lives": self._circle.live(Path(file))}
+        except LivesError as wrong:
+            return {"ok": False, "error": "lives", "line": wrong.line, "why": wrong.reason}
+        except OSError as failure:
+            return {"ok": False, "error": "lives", "why": str(failure)}
 
     def _count_off(self) -> dict[str, Any]:
         off = self._circle.columns.count_off()

@@ -24,6 +24,7 @@ from bahal.fleet.clocks import ClockLog, let_drift
 from bahal.fleet.door import AdminDoor
 from bahal.fleet.faults import PROFILES, Behaviour, FaultLog, behaviours
 from bahal.fleet.link import Links
+from bahal.fleet.lives import LivesError
 from bahal.fleet.movements import MovementLog
 from bahal.fleet.roster import RosterError, RosterRow, read_roster
 from bahal.fleet.store import MeterColumns
@@ -72,6 +73,7 @@ def run(
     calls_at_start: bool = False,
     tampers_an_hour: float = 0.0,
     drifting: float = 0.0,
+    lives_path: Path | None = None,
 ) -> int:
     """Serve every meter of a roster until SIGTERM or SIGINT; then drain and return 0.
 
@@ -94,7 +96,8 @@ def run(
         `clocks.jsonl` beside the log of movements, and holds over restarts.
     :param tampers_an_hour: how often, over the whole fleet, somebody tampers with a meter; drawn from `seed`.
     :param calls_at_start: whether meters that call do so as soon as they are there.
-    :raises FleetRefused: no such faults, or roster, log, clock or a socket cannot be used.
+    :param lives_path: a file of lives (`bahal.fleet.lives`), taken if it is there.
+    :raises FleetRefused: no such faults, or roster, lives, log, clock or a socket cannot be used.
     """
     _log_to_stderr()
     _raise_file_limit()
@@ -117,6 +120,11 @@ def run(
         profile = replace(profile, lost_links=lost_links)
     behaviour = Behaviour(reply_delay=delay, lost_links=profile.lost_links, seed=seed)
     circle = _circle(columns, clock, log_path, behaviour, push_to or "", fault_log_path)
+    if lives_path is not None and lives_path.exists():
+        try:
+            circle.live(lives_path)
+        except (LivesError, OSError) as error:
+            raise FleetRefused(reason="lives", detail=str(error)) from error
     if faults != "none":
         meters = ((row.meter, row.cell) for row in rows)
         for row, own in behaviours(profile, meters, seed=seed, reply_delay=delay).items():

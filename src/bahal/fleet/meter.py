@@ -5,7 +5,6 @@ It is the `Device` that `bahal.dlms.association.server` answers from.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +20,7 @@ from bahal.dlms.objects.serving import Keys, Origin
 from bahal.dlms.quirks import Quirks
 from bahal.dlms.security import COUNTER_LIMIT
 from bahal.fleet import consumption, registers
+from bahal.fleet.lives import with_losses
 from bahal.fleet.store import IDENTITY, Era
 from bahal.shared.meter_events import CLOCK_SET_EVENT
 
@@ -64,7 +64,7 @@ class SimulatedMeter:
         self._start = start = row * IDENTITY.size
         self.system_title = bytes(columns.identities[start + _TITLE : start + _LLS_LENGTH])
         self.quirks: Quirks = columns.makes[columns.make_numbers[row]][1]
-        self.seed: int = zlib.crc32(self.system_title)
+        self.seed: int = columns.seed_of(row)
 
     # --- identity and state -------------------------------------------------------------------------------------------
 
@@ -128,13 +128,62 @@ class SimulatedMeter:
 
     def energy(self, moment: int) -> int:
         """Cumulative Wh at a moment, less what was not served while the relay was open."""
+        lives = self._columns.lives
+        if self.row in lives.inputs:
+            given = lives.inputs[self.row]
+            return with_losses(sum(self._circle.meter(row).drawn(moment) for row in given.behind), given, moment)
+        habit_wh = self._habit_wh(moment)
+        life = lives.of.get(self.row)
+        return habit_wh if life is None else life.counted.at(habit_wh)
+
+    def energies(self, start: int, count: int) -> list[int]:
+        """`energy` at `count` half hours from `start` on, which is the beginning of one."""
+        lives, dark = self._columns.lives, self._columns.dark
+        if self.row in lives.inputs or self.row in dark:
+            return [self.energy(start + nth * consumption.BLOCK) for nth in range(count)]
+        habit_wh = consumption.energies(self.seed, start, count)
+        life = lives.of.get(self.row)
+        return habit_wh if life is None else [life.counted.at(each) for each in habit_wh]
+
+    def drawn(self, moment: int) -> int:
+        """Cumulative Wh that the people behind this meter have drawn, whether it counted them or not."""
+        habit_wh = self._habit_wh(moment)
+        life = self._columns.lives.of.get(self.row)
+        return habit_wh if life is None else (life.drawn or life.counted).at(habit_wh)
+
+    def _habit_wh(self, moment: int) -> int:
         return consumption.energy_served(self.seed, moment, self._columns.dark.get(self.row, ()))
 
     def power(self, moment: int) -> int:
         """W drawn at a moment; nothing while dark."""
+        lives = self._columns.lives
+        if self.row in lives.inputs:
+            # The mean of the half hour that ends then: an input meter sums, it has no habit of its own.
+            return (self.energy(moment) - self.energy(moment - consumption.BLOCK)) * 2
         if consumption.is_dark(moment, self._columns.dark.get(self.row, ())):
             return 0
-        return consumption.power(self.seed, moment)
+        watts = consumption.power(self.seed, moment)
+        life = lives.of.get(self.row)
+        return watts if life is None else life.counted.scaled(self._habit_wh(moment), watts)
+
+    def peak(self, start: int, end: int) -> tuple[int, int]:
+        """Maximum demand in W in `[start, end)` and the UTC second at which that half hour ended."""
+        if self.row in self._columns.lives.inputs:
+            return (self.power(end), end) if end > start else (0, start)
+        watts, when = consumption.peak(self.seed, start, end)
+        life = self._columns.lives.of.get(self.row)
+        return watts if life is None else life.counted.scaled(self._habit_wh(when), watts), when
+
+    @property
+    def since(self) -> int:
+        """UTC second since which it counts: its profiles hold nothing older."""
+        life = self._columns.lives.of.get(self.row)
+        return consumption.day_start(0) if life is None else life.since
+
+    def kept(self, moment: int) -> bool:
+        """Whether it kept the billing row of that moment."""
+        life = self._columns.lives.of.get(self.row)
+        return life is None or moment not in life.lost
 
     def apparent(self, active: int) -> int:
         """VA or VAh that belong to W or Wh."""

@@ -6,6 +6,7 @@ All of it is computed at the moment of asking, from the meter's seed, its dark p
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from bahal.dlms import clock, india
@@ -31,6 +32,7 @@ _LDN_HEAD: Final = b"BHL"
 _ZONES: Final = ((0, 6), (6, 9), (9, 18), (18, 24))
 
 
+@lru_cache(maxsize=8192)
 def twelve_bytes(moment: int) -> bytes:
     """UTC seconds as the 12 bytes of Indian time."""
     return clock.encode(datetime.fromtimestamp(moment, india.IST))
@@ -51,7 +53,7 @@ def _month_start(moment: int) -> int:
 
 def _demand(meter: "SimulatedMeter", moment: int) -> tuple[int, int]:
     """Maximum demand of the month that contains the second before `moment`, up to it."""
-    return consumption.peak(meter.seed, _month_start(moment - 1), moment)
+    return meter.peak(_month_start(moment - 1), moment)
 
 
 def _status(meter: "SimulatedMeter") -> BitString:
@@ -197,15 +199,16 @@ def _cell(meter: "SimulatedMeter", column: Column, moment: int) -> Any:
 
 def _times(meter: "SimulatedMeter", name: str) -> Sequence[int]:
     """The moments of a profile's rows, oldest first."""
-    now = meter.now
+    now, since = meter.now, meter.since
     if name == "block_profile":
         last = now - now % BLOCK
-        return range(last - (_BLOCKS_KEPT - 1) * BLOCK, last + 1, BLOCK)
+        return range(max(last - (_BLOCKS_KEPT - 1) * BLOCK, since + BLOCK), last + 1, BLOCK)
     if name == "daily_profile":
         last = consumption.day_start(consumption.day_of(now))
-        return range(last - (_DAYS_KEPT - 1) * DAY, last + 1, DAY)
+        return range(max(last - (_DAYS_KEPT - 1) * DAY, since), last + 1, DAY)
     if name == "billing_profile":
-        return consumption.month_starts(before=now, count=_MONTHS_KEPT)
+        months = consumption.month_starts(before=now, count=_MONTHS_KEPT)
+        return [month for month in months if month >= since and meter.kept(month)]
     return (now,)
 
 
@@ -283,12 +286,11 @@ def _blocks(meter: "SimulatedMeter", times: Sequence[int]) -> list[list[Any]]:
     found: list[list[Any]] = []
     if not times:
         return found
-    before = meter.energy(times[0] - BLOCK)
-    for moment in times:
-        after = meter.energy(moment)
-        used, volts = after - before, consumption.voltage(meter.seed, moment - 1)
-        before = after
+    stands = meter.energies(times[0] - BLOCK, len(times) + 1)
+    seed, factor = meter.seed, consumption.power_factor(meter.seed)
+    for moment, before, after in zip(times, stands, stands[1:], strict=False):
+        used, volts = after - before, consumption.voltage(seed, moment - 1)
         # Wh of half an hour, doubled, is the mean power in W.
-        amperes = consumption.current(meter.apparent(used * 2), volts) // 10
-        found.append([twelve_bytes(moment), volts, used, meter.apparent(used), 0, 0, amperes])
+        amperes = consumption.current(used * 2 * 1000 // factor, volts) // 10
+        found.append([twelve_bytes(moment), volts, used, used * 1000 // factor, 0, 0, amperes])
     return found

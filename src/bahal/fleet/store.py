@@ -5,6 +5,7 @@ connection needs it. What only few meters ever have (dark periods, events, setti
 """
 
 import struct
+import zlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -13,13 +14,16 @@ from typing import Final, NamedTuple
 
 from bahal.dlms.objects.disconnect import ControlState
 from bahal.dlms.quirks import STANDARD, Make, Quirks, registry
-from bahal.fleet.consumption import Dark
+from bahal.fleet.consumption import Dark, power_factor
 from bahal.fleet.counters import in_file, in_memory
+from bahal.fleet.lives import Lives
 from bahal.fleet.roster import RosterError, RosterRow
 
 # Serial (zero padded), system title, length of the LLS secret, that secret, mr_ek, us_ek, us_ak, us_hls, push_ek.
 IDENTITY: Final = struct.Struct("16s8sB16s16s16s16s16s16s")
 
+_TITLE: Final = 16
+_TITLE_LENGTH: Final = 8
 EVENTS_KEPT: Final = 50
 ERAS_KEPT: Final = 64
 ALWAYS: Final = -(2**62)
@@ -31,6 +35,11 @@ class Era(NamedTuple):
 
     since: int
     offset: int
+
+
+def power_factor_of(system_title: str) -> int:
+    """The power factor in per mille of the simulated meter with this system title (hex): constant for a meter."""
+    return power_factor(zlib.crc32(bytes.fromhex(system_title)))
 
 
 class UnknownMeter(Exception):
@@ -62,6 +71,7 @@ class MeterColumns:
         "floors",
         "gateways",
         "identities",
+        "lives",
         "make_numbers",
         "makes",
         "master_keys",
@@ -85,6 +95,7 @@ class MeterColumns:
         self.eras: dict[int, list[Era]] = {}
         self.events: dict[int, list[tuple[int, int]]] = {}
         self.settings: dict[tuple[int, str], int | bytes] = {}
+        self.lives = Lives()
         self.callers: set[int] = set()
         self.gateways: dict[int, dict[int, int]] = {}
         self._sims = array("Q")
@@ -182,6 +193,11 @@ class MeterColumns:
             return self._sims.index(_digits(msisdn) or -1)
         except (ValueError, OverflowError):
             raise UnknownMeter(msisdn) from None
+
+    def seed_of(self, row: int) -> int:
+        """What a row's habits are drawn from."""
+        start = row * IDENTITY.size + _TITLE
+        return zlib.crc32(self.identities[start : start + _TITLE_LENGTH])
 
     def serial_of(self, row: int) -> str:
         """The serial of a row."""

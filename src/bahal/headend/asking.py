@@ -313,7 +313,7 @@ class CollectSession(Session):
                 task.daily_days or (), now=now, back_days=task.back_days, beside=self._load_gaps().ranges
             )
         if kind is Wanted.BILLING:
-            return gaps.billing_gaps(task.billing_days or (), now=now, back_days=task.back_days)
+            return gaps.billing_gaps(task.billing_days or (), now=now)
         if kind & EVENTS:
             latest = dict(zip(task.logs or (), task.log_ats or (), strict=True)).get(names_of(kind)[0])
             return None if latest is None else gaps.Gaps(((int(latest.timestamp()) - _LOG_BACK_S, now),), True)
@@ -334,6 +334,7 @@ class CollectSession(Session):
             back_days=task.back_days,
             open_day=task.open_day,
             period_s=DEFAULT_PERIOD_S if layout is None else layout.period_s,
+            most_days=gaps.MOST_DAYS_AT_ONCE if task.urgent and not task.tries else gaps.MOST_DAYS,
         )
         return self._wanted_load
 

@@ -67,7 +67,7 @@ class HeadendConfig:
     line_idle_s: float = 300.0
     collect_s: float = 120.0
     collect_lease_s: float = 240.0
-    collect_counters: int = 96
+    collect_counters: int = 256
     plan_s: float = 60.0
     lake: str | None = None
     raw: Path | None = None

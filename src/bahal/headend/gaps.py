@@ -6,7 +6,7 @@ the midnight that opens its day, a billing row with its billing date. Both ends 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
@@ -15,8 +15,12 @@ DAY_S: Final = 86_400
 EPOCH: Final = date(1970, 1, 1)
 MOST_DAYS: Final = 8
 """Days of intervals that one session asks for."""
+MOST_DAYS_AT_ONCE: Final = 35
+"""Where somebody waits, and the meter has not failed to give as much."""
 MOST_RANGES: Final = 8
 BITS: Final = 96
+BILLING_DAYS: Final = 365
+"""A meter keeps twelve billing rows (IS 15959)."""
 
 Range = tuple[int, int]
 
@@ -38,10 +42,13 @@ def day_at(moment: int) -> date:
     return EPOCH + timedelta(days=(moment + IST_S) // DAY_S)
 
 
-def load_gaps(known: Mapping[date, int], *, now: int, back_days: int, open_day: bool, period_s: int) -> Gaps:
+def load_gaps(
+    known: Mapping[date, int], *, now: int, back_days: int, open_day: bool, period_s: int, most_days: int = MOST_DAYS
+) -> Gaps:
     """The gaps of the load profile over the last `back_days` days, and today if `open_day`.
 
-    `known` has the bits of each day's intervals, the first interval in the highest of `BITS` bits.
+    `known` has the bits of each day's intervals, the first interval in the highest of `BITS` bits. Of more than
+    `most_days` with a gap the oldest are asked for first.
     """
     today = day_at(now)
     slots = DAY_S // period_s
@@ -54,7 +61,7 @@ def load_gaps(known: Mapping[date, int], *, now: int, back_days: int, open_day: 
         missing = ~(known.get(day, 0) >> (BITS - ended)) & ((1 << ended) - 1)
         if not missing:
             continue
-        if asked_days == MOST_DAYS:
+        if asked_days == most_days:
             return Gaps(_few(ranges), complete=False)
         asked_days += 1
         for first, last in _runs(missing, ended):
@@ -93,12 +100,14 @@ def daily_gaps(known: Collection[date], *, now: int, back_days: int, beside: Col
     return Gaps(((min(moments), max(moments)),), True) if moments else Gaps((), True)
 
 
-def billing_gaps(known: Iterable[date], *, now: int, back_days: int) -> Gaps:
-    """The months of which no billing row is there, as one range up to now; a billing date may be any day of a month."""
+def billing_gaps(known: Collection[date], *, now: int) -> Gaps:
+    """The months of which no billing row is there, as one range up to now; a billing date may be any day of a month.
+
+    A meter that showed none yet is asked for the last year; of others the oldest row known is the first they kept.
+    """
     today = day_at(now)
-    first = (today - timedelta(days=back_days)).replace(day=1)
     there = {(day.year, day.month) for day in known}
-    month = first
+    month = (min(known) if known else today - timedelta(days=BILLING_DAYS)).replace(day=1)
     while month <= today:
         if (month.year, month.month) not in there:
             return Gaps(((midnight(month), now),), True)

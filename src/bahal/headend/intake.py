@@ -201,7 +201,13 @@ class Intake:
                 found = await _row(
                     connection,
                     _OPEN,
-                    (held.lane, held.token, key, 0 if lake is None else lake.num_rows, len(prepared.sorted.read_on)),
+                    (
+                        held.lane,
+                        held.token,
+                        key,
+                        0 if lake is None else lake.num_rows,
+                        len(prepared.sorted.read_on) + len(prepared.sorted.billing),
+                    ),
                 )
                 if found is None:
                     self._lane.lost(held)

@@ -18,7 +18,7 @@ from bahal.domains.meters.errors import (
 )
 from bahal.domains.meters.operations import NewMeter, add_meters
 from bahal.domains.meters.queries import connections_of, meters_on
-from bahal.domains.network.queries import existing
+from bahal.domains.network.queries import existing, input_meters_among
 from bahal.foundation.audit.operations import record
 from bahal.foundation.rows import copy, many, run, value
 from bahal.foundation.transactions import transaction
@@ -61,7 +61,9 @@ def import_meters(
 ) -> Imported:
     """Import the meters of a CSV file, given as its lines; what was loaded and, by line, what was refused and why.
 
-    A meter without the column `connection` must have been put on its connection before. One bad row does not stop the
+    A meter without the column `connection` must have been put on its connection before, or on a transformer or feeder
+    whose input it measures (`set_input_meter`): nobody is behind that one's relay, so the head-end alone gets keys, and
+    nothing can ever be sent to it. One bad row does not stop the
     rest; a repeated file loads nothing twice. Where a make shares a key of its setting client with another client, the
     interlock alone gets it: the head-end then cannot use that client.
 
@@ -105,10 +107,13 @@ def _batches(rows: Iterator[MeterRow | BadRow]) -> Iterator[list[MeterRow | BadR
         yield batch
 
 
-def _placed(good: Sequence[MeterRow], seen: set[object]) -> tuple[list[tuple[MeterRow, int, bool]], list[BadRow]]:
-    """Good rows with their connection and whether the meter is new on it; and those that cannot be placed."""
+_Placed = tuple[MeterRow, int | None, bool]
+
+
+def _placed(good: Sequence[MeterRow], seen: set[object]) -> tuple[list[_Placed], list[BadRow]]:
+    """Good rows with their connection (None: an input meter's) and whether the meter is new on it; and the others."""
     serials = [each.meter for each in good]
-    known = {row[0] for row in many("SELECT meter FROM interlock_meter WHERE meter = ANY(%s::text[])", serials)}
+    known = {row[0] for row in many("SELECT meter FROM headend_meter WHERE meter = ANY(%s::text[])", serials)}
     titles = {
         bytes(row[0])
         for row in many(
@@ -119,7 +124,9 @@ def _placed(good: Sequence[MeterRow], seen: set[object]) -> tuple[list[tuple[Met
     hanging = connections_of(meters=serials)
     wanted = [each.connection for each in good if each.connection is not None]
     there, real = meters_on(connections=wanted), existing(connections=wanted)
-    placed, bad = [], []
+    measuring = input_meters_among(meters=serials)
+    placed: list[_Placed] = []
+    bad: list[BadRow] = []
     for row in good:
         connection = row.connection if row.connection is not None else hanging.get(row.meter)
         refusal: Refusal | None = None
@@ -130,13 +137,15 @@ def _placed(good: Sequence[MeterRow], seen: set[object]) -> tuple[list[tuple[Met
         elif row.keys["us_ek"] in seen:
             refusal = KeyRepeated(meter=row.meter)
         elif connection is None:
-            refusal = MeterWithoutConnection(meter=row.meter)
+            refusal = None if row.meter in measuring else MeterWithoutConnection(meter=row.meter)
         elif row.connection is not None:
             refusal = _misplaced(row, row.connection, hanging, there, real, seen)
-        if refusal is not None or connection is None:
-            bad.append(BadRow(row.line, refusal or MeterWithoutConnection(meter=row.meter)))
+        if refusal is not None:
+            bad.append(BadRow(row.line, refusal))
             continue
-        seen.update((row.meter, row.system_title, connection, row.keys["us_ek"]))
+        seen.update((row.meter, row.system_title, row.keys["us_ek"]))
+        if connection is not None:
+            seen.add(connection)
         placed.append((row, connection, row.meter not in hanging))
     return placed, bad
 
@@ -161,7 +170,7 @@ def _misplaced(
 
 
 def _store(
-    placed: Sequence[tuple[MeterRow, int, bool]],
+    placed: Sequence[_Placed],
     interlock: Sealer,
     headend: Sealer,
     import_id: uuid.UUID,
@@ -169,7 +178,9 @@ def _store(
 ) -> None:
     installed_on = day_in_india(business_at)
     add_meters(
-        NewMeter(row.meter, row.make, row.phase, connection, installed_on) for row, connection, new in placed if new
+        NewMeter(row.meter, row.make, row.phase, connection, installed_on)
+        for row, connection, new in placed
+        if new and connection is not None
     )
     copy(
         "interlock_meter",
@@ -203,6 +214,7 @@ def _store(
                 sealed,
             )
             for row, connection, _ in placed
+            if connection is not None
             for sealed in [_sealed(interlock, row, _INTERLOCK_KEYS)]
         ),
     )

@@ -196,7 +196,8 @@ def _estimated(connection: Connection, due: int, ripe: int, chance: Random, mont
     for month in (months.ripe[0], *months.young):
         guess = estimate(past, start=month, end=next_month(month))
         assert guess is not None
-        guessed.append(_bill(connection, month, guess.wh)._replace(estimated=True))
+        paise = price(connection, month, guess.wh, read=False)
+        guessed.append(_dated(connection, month, guess.wh, paise)._replace(estimated=True))
     paid = [bill.paise for bill in read]
     paid[-1] -= ripe * PAISE_IN_RUPEE
     payments = [

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from random import Random
 from typing import NamedTuple
 
+from bahal.fleet.store import power_factor_of
 from bahal.rehearsal.names import COMMUNITIES, Pair
 from bahal.rehearsal.places import CIRCLE_NAME, DIVISIONS, REGION_NAME, Centre
 
@@ -50,7 +51,8 @@ class Transformer(NamedTuple):
 
 
 class Connection(NamedTuple):
-    """A connection with its consumer and its meter. `number` has ten digits; `load_w` is the sanctioned load."""
+    """A connection with its consumer and its meter. `number` has ten digits; `load_w` is the sanctioned load;
+    `power_factor` in per mille is what the meter will show, 0 where that is not known."""
 
     number: int
     transformer: int
@@ -66,6 +68,7 @@ class Connection(NamedTuple):
     phone: str
     meter: str
     make: str
+    power_factor: int = 0
 
 
 class Layout(NamedTuple):
@@ -179,6 +182,7 @@ def _connection(
         phone=str(_FIRST_PHONE + n),
         meter=meters[n]["meter"],
         make=meters[n]["make"],
+        power_factor=power_factor_of(meters[n]["system_title"]) if "system_title" in meters[n] else 0,
     )
 
 

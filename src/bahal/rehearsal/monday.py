@@ -28,7 +28,9 @@ from bahal.journeys.run_drive import run_drive
 from bahal.journeys.send_reminders import send_reminders
 from bahal.journeys.sign_drive import sign_drive
 from bahal.rehearsal.circle import Circle, Paying
+from bahal.rehearsal.collecting import Collecting
 from bahal.rehearsal.officers import Officer
+from bahal.rehearsal.signals import Signals
 from bahal.rehearsal.telling import Teller
 from bahal.shared.clock import RehearsalClock, move_rehearsal
 from bahal.shared.errors import Refusal
@@ -83,7 +85,10 @@ class Monday:
         teller: Teller,
         reply_delay: float,
         faults: str = "none",
+        collecting: Collecting,
+        signals: Signals,
     ) -> None:
+        """`collecting` and `signals` are how the circle is read and looked at before the drive."""
         self.home = home
         self.doors = doors
         self.circle = circle
@@ -91,6 +96,8 @@ class Monday:
         self.teller = teller
         self.reply_delay = reply_delay
         self.faults = faults
+        self._collecting = collecting
+        self._signals = signals
         self._stall_s = STALL_S if faults == "none" else STALL_WITH_FAULTS_S
         self.clock = RehearsalClock(home.run / "clock.json")
         self.chance = Random(f"monday {circle.seed}")  # noqa: S311  # who pays when, not a secret
@@ -113,10 +120,12 @@ class Monday:
         for nth in range(REMINDER_DAYS):
             self._remind(first_day + timedelta(days=nth))
             self._drop_out(after=nth + 1)
+        readings = self._read_week()
         drive = self._authorise()
         self._run(drive)
         self._force(drive)
-        return recovery_report(drive=drive) | self._went_wrong() | {"what_if": self.careless}
+        told = {"readings": readings, "what_if": self.careless}
+        return recovery_report(drive=drive) | told | self._went_wrong()
 
     # -- before the Monday ---------------------------------------------------------------------------------------
 
@@ -147,6 +156,25 @@ class Monday:
         with ThreadPoolExecutor(8) as counter:
             list(counter.map(lambda each: self._pay(Paying(each.connection, each.paise)), leaving))
         self.teller.say("dropped", count=len(leaving), paise=sum(each.paise for each in leaving))
+
+    def _read_week(self) -> dict[str, Any]:
+        """Before dawn the schedules fire: the week is read, validated and looked at before anybody signs."""
+        before = self.clock.now()
+        self._move(self.circle.monday, 3, 30)
+        read = self._collecting.week(since=before, actor="ee", progress=self.teller.reading)
+        self.teller.close_board()
+        self.teller.say("read", meters=read.complete, of=read.meters, seconds=round(read.seconds, 1))
+        looked = self._signals.look()
+        self.teller.say(
+            "looked",
+            meter_days=looked["meter_days"],
+            estimated=looked["estimated"],
+            falling=len(looked["falling"]),
+            worst=", ".join(
+                f"{each['transformer']} {100 * each['lost_wh'] / each['in_wh']:.0f} %" for each in looked["worst"][:1]
+            ),
+        )
+        return {"meters": read.meters, "complete": read.complete, **looked}
 
     def _authorise(self) -> int:
         self._move(self.circle.monday, 9, 30)

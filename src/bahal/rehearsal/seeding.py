@@ -60,13 +60,16 @@ def seed_circle(
     *,
     officers: Sequence[Officer] = (),
     progress: Callable[[str, int, int], None] | None = None,
+    read: Callable[[], None] | None = None,
+    by_hand: bool = False,
 ) -> Seeded:
     """Write the circle. `connection` is the role `app`'s; it is used in transactions of its own.
 
-    The network and the officers come first, then the registers of all meters; the months are billed from them by the
-    product's own cycles, with the payments between (`past`); last the notices, the calendar and the policy without
-    which nobody may be cut: a seeding that stops half-way leaves nothing that a drive could use. `progress` is told the
-    step, how much of it is done and how much there is. Django works on the same database.
+    The network and the officers come first, then the registers of all meters: `read` has the meters themselves read;
+    without it, or `by_hand` before it, they are written as if somebody had gone there. The months are billed from them
+    by the product's own cycles, with the payments between (`past`); last the notices, the calendar and the policy
+    without which nobody may be cut: a seeding that stops half-way leaves nothing that a drive could use. `progress` is
+    told the step, how much of it is done and how much there is. Django works on the same database.
 
     :raises PastDiffers: the product billed something else than the circle says.
     :raises CircleThere: the database is not empty.
@@ -87,10 +90,14 @@ def seed_circle(
         with _timed(seeded, "network"), connection.transaction(), connection.cursor() as cursor:
             _network(cursor, circle, seeded)
         tell("network", len(circle.connections), len(circle.connections))
-        with _timed(seeded, "registers"), connection.transaction(), connection.cursor() as cursor:
-            _registers(cursor, circle.accounts, seeded)
         with _timed(seeded, "officers"), connection.transaction(), connection.cursor() as cursor:
             _officers(cursor, zip(officers, (each.result() for each in passwords), strict=True), seeded)
+        with _timed(seeded, "registers"):
+            if read is None or by_hand:
+                with connection.transaction(), connection.cursor() as cursor:
+                    _registers(cursor, circle.accounts, seeded)
+            if read is not None:
+                read()
         with _timed(seeded, "past"):
             live_past(
                 circle,
@@ -178,7 +185,16 @@ def _network(cursor: "psycopg.Cursor[Any]", circle: Circle, seeded: Seeded) -> N
     put(
         "meters_meter",
         "serial make phase connection installed_on",
-        ((each.meter, each.make, each.phase, each.number, each.connected_on) for each in everyone),
+        (
+            (
+                account.connection.meter,
+                account.connection.make,
+                account.connection.phase,
+                account.connection.number,
+                account.registers[0][0],
+            )
+            for account in circle.accounts
+        ),
     )
     put("supply_fence", "connection generation desired", ((each.number, 1, "on") for each in everyone))
 

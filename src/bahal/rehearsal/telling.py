@@ -27,6 +27,19 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{meters} मीटर जुड़े; उनकी चाबियाँ केवल इंटरलॉक खोल सकता है",
         "{meters} meters imported; only the interlock can open their keys",
     ),
+    "met": (
+        "{complete}/{meters} मीटर DLMS से पहली बार पढ़े गए: पहचान और पिछली बिलिंग तिथियों के रजिस्टर ({seconds} से.)",
+        "{complete} of {meters} meters read over DLMS for the first time: nameplates and billing dates ({seconds} s)",
+    ),
+    "read": (
+        "सोमवार भोर: {of} में से {meters} मीटरों का सप्ताह पढ़ा गया, आधे-आधे घंटे ({seconds} से.)",
+        "Monday before dawn: the week of {meters} of {of} meters is read, half hour by half hour ({seconds} s)",
+    ),
+    "looked": (
+        "{meter_days} मीटर-दिन जाँचे, {estimated} में अनुमान; घटती खपत की {falling} चेतावनियाँ; सबसे अधिक हानि: {worst}",
+        "{meter_days} meter-days validated, estimates in {estimated}; {falling} warnings of falling consumption; most"
+        " lost: {worst}",
+    ),
     "notices": (
         "{defaulters} कनेक्शनों पर ₹5,000 से अधिक बकाया, लिखित सूचना {days} पूरे दिन पहले तामील",
         "{defaulters} connections owe more than ₹5,000, written notice served at least {days} clear days ago",
@@ -87,6 +100,7 @@ HEADINGS: dict[str, tuple[str, str]] = {
     "other": ("अन्य", "Other"),
     "payments": ("भुगतान", "Payments"),
     "restored": ("बहाल", "Restored"),
+    "reading": ("मीटर पढ़े गए", "Meters read"),
 }
 
 
@@ -128,6 +142,16 @@ class Teller:
             self._live = Live(console=self.console, transient=True, refresh_per_second=8)
             self._live.start()
         self._live.update(Group(*parts))
+
+    def reading(self, done: int, meters: int) -> None:
+        """Show how many meters have been read."""
+        if not self.console.is_terminal:
+            return
+        if self._live is None:
+            self._live = Live(console=self.console, transient=True, refresh_per_second=8)
+            self._live.start()
+        bar = ProgressBar(total=max(1, meters), completed=min(done, meters), width=60)
+        self._live.update(Group(bar, Text(f"{self.word('reading')} {min(done, meters)}/{meters}")))
 
     def close_board(self) -> None:
         """Leave the board; the lines that follow stand on their own."""

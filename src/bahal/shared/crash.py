@@ -21,6 +21,7 @@ CRASH_POINTS: frozenset[str] = frozenset(
     {
         "bill.batch_after_commit",
         "bill.batch_before_commit",
+        "bill.reads_before_commit",
         "clock.claimed",
         "clock.read_back",
         "clock.result_written",

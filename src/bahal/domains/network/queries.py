@@ -49,6 +49,16 @@ def inputs(*, on: date) -> list[Input]:
     return [Input(*row) for row in rows]
 
 
+def input_meters_among(*, meters: Iterable[str]) -> set[str]:
+    """Those of the meters that measure what goes into a transformer or feeder."""
+    return {
+        row[0]
+        for row in many(
+            "SELECT meter FROM network_inputmeter WHERE until IS NULL AND meter = ANY(%s::text[])", list(meters)
+        )
+    }
+
+
 def transformers_of(*, feeders: Iterable[int]) -> Mapping[int, int]:
     """The feeder of each transformer on these feeders."""
     return dict(

@@ -1,4 +1,4 @@
-"""`bahal bill readings|run|show|pdf|review|revise|correct|doubts`: from registers to bills that are issued."""
+"""`bahal bill readings|reads|run|show|pdf|review|revise|correct|doubts`: from registers to bills that are issued."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ class DayWrong(Refusal):
 def add_to(bill: typer.Typer) -> None:
     """Add these verbs to `bahal bill`."""
     bill.command("readings")(readings)
+    bill.command("reads")(reads)
     bill.command("run")(run)
     bill.command("show")(show)
     bill.command("pdf")(pdf)
@@ -86,6 +87,20 @@ def readings(
         )
     if done.doubted and not done.new and not done.known:
         raise typer.Exit(REFUSED)
+
+
+def reads(actor: Actor = "operator", as_json: AsJson = False) -> None:
+    """Take what meters showed at their billing dates now; the worker does so by itself."""
+    clock = enter()
+    from bahal.journeys.take_meter_reads import take_meter_reads
+
+    done = take_meter_reads(actor=actor, at=clock.wall(), business_at=clock.now())
+    answering.answer(
+        {"batches": done.batches, "new": done.new, "known": done.known, "doubted": done.doubted},
+        as_json=as_json,
+        hi="{new} पठन लिए गए, {known} पहले से थे, {doubted} संदिग्ध",
+        en="{new} registers taken, {known} known already, {doubted} in doubt",
+    )
 
 
 def run(

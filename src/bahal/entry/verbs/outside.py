@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bahal.entry.house import roster_path
+from bahal.entry.house import lives_path, roster_path
 from bahal.entry.logs import set_up_logs
 from bahal.entry.supervisor import raise_file_limit
 from bahal.shared.errors import ENVIRONMENT, USAGE, Refusal
@@ -88,6 +88,7 @@ def fleet(
             calls_at_start=calls_at_start,
             drifting=drifting,
             tampers_an_hour=tampers_an_hour,
+            lives_path=lives_path(home),
         )
     except meters.FleetRefused as refused:
         raise FleetDidNotStart(why=refused.detail) from refused

@@ -95,8 +95,9 @@ def up(
     house = House(home)
     house.take()
     try:
-        instance.make(home, rehearsal=demo, business_at=_three_days_before(cut_day) if demo else None)
+        instance.make(home, rehearsal=demo, business_at=_first_dawn(cut_day) if demo else None)
         if demo:
+            from bahal.rehearsal.lives import input_meters
             from bahal.rehearsal.officers import enrol
 
             caps = instance.Profile.rehearsal(connections=consumers, defaulters=defaulters, faults=faults)
@@ -106,13 +107,13 @@ def up(
         outside = None
         if demo:
             outside = Outside(
-                meters=consumers, seed=seed, reply_delay=reply_delay, faults=faults, dial_in=DIAL_IN,
-                behind_gateways=BEHIND_GATEWAYS, drifting=drifting,
+                meters=consumers + input_meters(consumers), seed=seed, reply_delay=reply_delay, faults=faults,
+                dial_in=DIAL_IN, behind_gateways=BEHIND_GATEWAYS, drifting=drifting,
                 tampers_an_hour=tampers_an_hour,
             )  # fmt: skip
         house.open_rooms(outside=outside)
         if demo and people and laid(home) is None:
-            _lay_people(house, consumers, defaulters, seed, cut_day)
+            _lay_people(house, consumers, defaulters, seed, cut_day, faults)
         answering.answer(
             house.supervisor.endpoints,
             as_json=as_json,
@@ -127,12 +128,15 @@ def up(
         house.close()
 
 
-def _lay_people(house: House, consumers: int, defaulters: int, seed: int, cut_day: date) -> None:
+def _lay_people(house: House, consumers: int, defaulters: int, seed: int, cut_day: date, faults: str) -> None:
     """In a process of its own: the supervisor stays small.
 
     :raises PeopleNotLaid: it failed, in its own words.
     """
-    told = [sys.executable, "-m", "bahal.entry.people", str(consumers), str(defaulters), str(seed), cut_day.isoformat()]
+    told = [
+        sys.executable, "-m", "bahal.entry.people", str(consumers), str(defaulters), str(seed), cut_day.isoformat(),
+        faults,
+    ]  # fmt: skip
     ran = house.supervisor.errand("people", told)
     if ran.returncode != 0:
         raise PeopleNotLaid(why=(ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"])[-1])
@@ -193,10 +197,10 @@ def calendar_day(given: str) -> date:
         raise DayWrong(given=given) from None
 
 
-def _three_days_before(cut: date) -> datetime:
-    """Eleven in the morning in India, three days before the cut: when the first reminders may go out."""
-    morning = datetime.combine(cut - timedelta(days=3), time_of_day(11), INDIA)
-    return morning.astimezone(UTC)
+def _first_dawn(cut: date) -> datetime:
+    """Before dawn in India, three days before the cut: the meters are read, and by day the first reminders go out."""
+    dawn = datetime.combine(cut - timedelta(days=3), time_of_day(3, 30), INDIA)
+    return dawn.astimezone(UTC)
 
 
 def _alive(pid: int) -> bool:

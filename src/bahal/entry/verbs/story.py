@@ -27,7 +27,7 @@ from bahal.shared.text import Language, language_of
 
 OPEN_LIMIT_S = 120.0
 CLOSE_LIMIT_S = 60.0
-LEFT_BEHIND = ("demo", "headend", "interlock", "logs", "run", "web", "instance.json")
+LEFT_BEHIND = ("demo", "headend", "interlock", "lake", "logs", "run", "web", "instance.json")
 
 
 class HomeIsProduction(Refusal):
@@ -76,8 +76,9 @@ def demo(
     day = calendar_day(monday)
     teller = Teller(language)
     wishes = Wishes(
-        consumers=consumers, defaulters=defaulters, payers=payers, rupees=rupees, race=race, seed=seed, monday=day
-    )
+        consumers=consumers, defaulters=defaulters, payers=payers, rupees=rupees, race=race, seed=seed, monday=day,
+        faults=faults,
+    )  # fmt: skip
     _check(home, wishes)
     if json_file is not None:
         json_file.touch()  # a result that cannot be written is known before the Monday, not after it
@@ -170,10 +171,13 @@ def _await_open(home: Home, supervisor: subprocess.Popen[bytes]) -> None:
 
 
 def _live(home: Home, wishes: Wishes, delay: float, faults: str, teller: Any) -> tuple[dict[str, Any], Path]:
-    there = lay(home, wishes)
+    there = lay(home, wishes, progress=teller.reading)
+    teller.close_board()
+    from bahal.lake.layout import lake_uri
     from bahal.rehearsal.monday import Doors, Monday
     from bahal.rehearsal.papers import write_papers
     from bahal.rehearsal.recovery import details_of, show, write_page
+    from bahal.rehearsal.signals import Signals
 
     circle = there.circle
     teller.say(
@@ -183,6 +187,9 @@ def _live(home: Home, wishes: Wishes, delay: float, faults: str, teller: Any) ->
         feeders=len(circle.feeders),
         transformers=len(circle.transformers),
     )
+    read = there.read
+    teller.say("imported", meters=there.meters)
+    teller.say("met", complete=read.complete, meters=read.meters, seconds=round(read.seconds, 1))
     bills = [bill for bill in circle.bills if not bill.opening]
     teller.say(
         "billed",
@@ -191,13 +198,14 @@ def _live(home: Home, wishes: Wishes, delay: float, faults: str, teller: Any) ->
         paise=sum(bill.paise for bill in bills),
         officer=there.officers[0].login,
     )
-    teller.say("imported", meters=there.meters)
     teller.say("notices", defaulters=len(circle.defaulters) + len(circle.dropouts), days=15)
     running = read_json(home.run / "endpoints.json") or {}
     doors = Doors(web=running["web"], bank=running["bank"], fleet_admin=str(home.run / "fleet.sock"))
+    signals = Signals(circle=circle, lake=lake_uri(home.path), clock=there.collecting.clock)
     monday = Monday(
-        home=home, doors=doors, circle=circle, officers=there.officers, teller=teller, reply_delay=delay, faults=faults
-    )
+        home=home, doors=doors, circle=circle, officers=there.officers, teller=teller, reply_delay=delay, faults=faults,
+        collecting=there.collecting, signals=signals,
+    )  # fmt: skip
     result = {"schema": 1, "seed": wishes.seed, **monday.live(), "fleet_log": str(home.logs / "fleet.jsonl")}
     details = details_of(drive=result["drive"])
     # The story went to stderr; the report is the result.

@@ -44,3 +44,9 @@ CREATE VIEW billing_stand AS
     SELECT DISTINCT ON (connection, read_on, meter) connection, read_on, meter, wh, export_wh, vah, demand_w, zones,
            digits, source
     FROM billing_register ORDER BY connection, read_on, meter, revision DESC;
+
+-- Which of the head-end's batches billing has looked through; all before the one marked `all_before` were.
+CREATE TABLE billing_batch (
+    batch bigint PRIMARY KEY,
+    all_before boolean NOT NULL DEFAULT false
+);

@@ -27,6 +27,7 @@ BEGIN
             PERFORM pg_advisory_xact_lock(hashtext('readings_partitions'));
             CONTINUE WHEN to_regclass(v_name) IS NOT NULL;
             EXECUTE format('CREATE TABLE %I (LIKE readings_register INCLUDING ALL)', v_name);
+            EXECUTE format('CREATE INDEX ON %I USING brin (batch)', v_name);
             EXECUTE format('ALTER TABLE readings_register ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', v_name,
                            v_day, (v_day + interval '1 month')::date);
             EXECUTE format('REVOKE ALL ON %I FROM PUBLIC', v_name);

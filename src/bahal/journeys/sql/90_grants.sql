@@ -26,6 +26,7 @@ GRANT INSERT ON billing_fragment, billing_explanation, billing_creditnote, billi
 GRANT UPDATE (state, decided_by, decided_at, reason, bill) ON billing_draft TO app;
 GRANT UPDATE (settled_at, settled_by, reason) ON billing_doubt TO app;
 GRANT UPDATE (issue_day, days_to_pay) ON billing_group TO app;
+GRANT INSERT, DELETE, UPDATE (all_before) ON billing_batch TO app;
 GRANT EXECUTE ON FUNCTION billing_sum TO app, reader;
 GRANT UPDATE (served_on, service) ON notices_writtennotice TO app;
 GRANT UPDATE (taken_until, tries, sent_at, receipt, delivery, delivered_at) ON notices_message TO app;

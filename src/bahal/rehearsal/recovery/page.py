@@ -23,6 +23,7 @@ from bahal.rehearsal.recovery.words import (
     place_and_day,
     reason,
     task_kind,
+    what_meters_said,
     word,
 )
 from bahal.shared.text import Language, grouped, instant
@@ -70,6 +71,7 @@ def page(
             _tasks(result, language),
             _faults(result, language),
             _section("alerts", _alerts(result, language), language),
+            _readings(result, language),
             _section("provenance", _provenance(result, language), language),
         )
         if part
@@ -323,3 +325,16 @@ def _when(at: object) -> str:
     if not at:
         return "–"
     return instant(at if isinstance(at, datetime) else datetime.fromisoformat(str(at)))
+
+
+def _readings(result: Mapping[str, Any], language: Language) -> str:
+    lines = what_meters_said(result, language)
+    if not lines:
+        return ""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(word(key, language))}</th><td>{escape(text)}</td></tr>' for key, text in lines[1:]
+    )
+    table = f"<table><tbody>{rows}</tbody></table>\n" if rows else ""
+    falls = any(key == "falling" for key, _ in lines)
+    caution = f"<p>{escape(word('accuses_nobody', language))}</p>" if falls else ""
+    return _section("readings", f"<p>{escape(lines[0][1])}</p>\n{table}{caution}", language)

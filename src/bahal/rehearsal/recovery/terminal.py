@@ -21,6 +21,7 @@ from bahal.rehearsal.recovery.words import (
     place_and_day,
     reason,
     task_kind,
+    what_meters_said,
     word,
 )
 from bahal.shared.text import Language, grouped
@@ -75,7 +76,7 @@ def show(
         f"{say('messages')}: {say('messages_text', sent=grouped(sms['sent']), delivered=grouped(sms['delivered']))} "
         + ", ".join(f"{known('kind', kind, language)} {grouped(count)}" for kind, count in sms["by_kind"].items())
     )
-    ends = (_excluded, _open_ends, _tasks, _faults, _alerts)
+    ends = (_excluded, _open_ends, _tasks, _faults, _alerts, _readings)
     for line in (line for tell in ends for line in tell(result, language)):
         out.print(line)
     for key in ("seed", "list_sha256", "fleet_log"):
@@ -175,3 +176,7 @@ def _faults(result: Mapping[str, Any], language: Language) -> list[str]:
 def _alerts(result: Mapping[str, Any], language: Language) -> list[str]:
     alert, meter = word("alert", language), word("meter", language)
     return [f"{alert}: {alert_kind(str(each['kind']), language)}, {meter} {each['meter']}" for each in result["alerts"]]
+
+
+def _readings(result: Mapping[str, Any], language: Language) -> list[str]:
+    return [f"{word(key, language)}: {text}" for key, text in what_meters_said(result, language)]

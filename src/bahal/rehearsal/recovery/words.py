@@ -127,6 +127,24 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "state_authorised": ("प्रतीक्षा में", "Waiting"),
     "state_claimed": ("प्रतीक्षा में", "Waiting"),
     "state_proposed": ("हस्ताक्षर शेष", "Not signed"),
+    "readings": ("मीटरों ने क्या बताया", "What the meters said"),
+    "readings_text": (
+        "सोमवार से पहले का सप्ताह {of} में से {complete} मीटरों से DLMS पर पढ़ा गया: {meter_days} मीटर-दिन जाँचे गए,"
+        " {estimated} में अनुमान।",
+        "The week before the Monday was read from {complete} of {of} meters over DLMS: {meter_days} meter-days "
+        "validated, estimates in {estimated}.",
+    ),
+    "worst": ("सबसे अधिक हानि वाला ट्रांसफार्मर (रविवार)", "Transformer that loses most (Sunday)"),
+    "worst_text": ("{name}: {lost} यूनिट, {share}", "{name}: {lost} units, {share}"),
+    "falling": ("घटती खपत की चेतावनी", "Warning: consumption falls"),
+    "falling_text": (
+        "कनेक्शन {connection}, मीटर {meter}: {percent} % कम, पहले {usual} यूनिट प्रतिदिन",
+        "connection {connection}, meter {meter}: {percent} % less, {usual} units a day before",
+    ),
+    "accuses_nobody": (
+        "चेतावनी किसी पर आरोप नहीं है: पहले मौके पर देखा जाए।",
+        "A warning accuses nobody: somebody looks on the spot first.",
+    ),
     "alerts": ("चेतावनियाँ", "Alerts"),
     "no_alerts": ("कोई चेतावनी नहीं।", "None."),
     "alert": ("चेतावनी", "Alert"),
@@ -159,6 +177,33 @@ def place_and_day(result: Mapping[str, Any], language: Language, on: date | None
     """Bilaspur circle, Monday 24 November 2025: of a rehearsal its circle, else the drive; the day if it is known."""
     place = word("circle", language) if "seed" in result else f"{word('drive', language)} {result.get('drive', '–')}"
     return place if on is None else f"{place}, {WEEKDAYS[language][on.weekday()]} {day_in_words(on, language)}"
+
+
+def what_meters_said(result: Mapping[str, Any], language: Language) -> list[tuple[str, str]]:
+    """Lines about the week's readings, each with its heading's key; nothing where the result has none."""
+    said = result.get("readings")
+    if not said:
+        return []
+    lines = [
+        (
+            "readings",
+            word(
+                "readings_text", language, of=grouped(said["meters"]), complete=grouped(said["complete"]),
+                meter_days=grouped(said["meter_days"]), estimated=grouped(said["estimated"]),
+            ),
+        )
+    ]  # fmt: skip
+    for each in said["worst"][:1]:
+        share = f"{100 * each['lost_wh'] / each['in_wh']:.0f} %"
+        lost = f"{each['lost_wh'] / 1000:.1f}"
+        lines.append(("worst", word("worst_text", language, name=each["transformer"], lost=lost, share=share)))
+    for each in said["falling"]:
+        text = word(
+            "falling_text", language, connection=each["connection"], meter=each["meter"],
+            percent=each["missing_percent"], usual=each["usual_kwh"],
+        )  # fmt: skip
+        lines.append(("falling", text))
+    return lines
 
 
 def every_order(result: Mapping[str, Any], language: Language) -> str:

@@ -16,15 +16,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from bahal.domains.billing.intake import Came, take
+from bahal.domains.billing.registers import Stand
 from bahal.domains.readings.operations import NewSchedule
 from bahal.domains.readings.work import alone, let_go
-from bahal.foundation.rows import one, value
+from bahal.foundation.rows import many, one, value
+from bahal.foundation.transactions import transaction
 from bahal.journeys.ask_profiles import ask_profiles
 from bahal.journeys.set_input_meter import set_input_meter
 from bahal.journeys.set_rules import accept, propose
 from bahal.journeys.set_schedule import accept_schedule, propose_schedule
 from bahal.journeys.take_meter_reads import take_meter_reads
 from bahal.rehearsal.circle import Circle
+from bahal.rehearsal.layout import Connection
 from bahal.rehearsal.lives import Watched, write_lives
 from bahal.shared.clock import Clock, day_in_india
 from bahal.shared.errors import ENVIRONMENT, Refusal
@@ -36,6 +40,7 @@ LOOK_BACK_DAYS = 28
 KINDS = ("load", "daily", "billing", "events", "now")
 _FIRST = Wanted.BILLING | Wanted.NAMEPLATE
 _SOURCE = "rehearsal"
+_DIGITS = 9
 _POLL_S = 0.1
 _STALL_S = 60.0
 
@@ -126,6 +131,24 @@ class Collecting:
             meters, wanted=_FIRST, back_days=WEEK_DAYS, actor=actor, at=self.clock.wall(), business_at=self.clock.now()
         )
 
+    def by_hand(self, *, at: datetime) -> int:
+        """Registers that no meter has told are read by a lineman; of how many connections."""
+        told = {row[0] for row in many("SELECT DISTINCT connection FROM billing_register")}
+        silent = [account for account in self.circle.accounts if account.connection.number not in told]
+        came = [
+            Came(
+                account.connection.number,
+                Stand(day, account.connection.meter, wh, vah=_vah(account.connection, wh), digits=_DIGITS),
+                "lineman",
+            )
+            for account in silent
+            for day, wh in account.registers
+        ]
+        loads = {account.connection.number: account.connection.load_w for account in silent}
+        with transaction():
+            take(came, loads=loads, today=day_in_india(at))
+        return len(silent)
+
     def first_contact(self, meters: int, *, actor: str, progress: Progress) -> Read:
         """Wait for what was asked of so many meters, which billing then takes. One meter of each make is asked for the
         rest meanwhile: what its profiles hold is learnt before the others are asked.
@@ -134,6 +157,7 @@ class Collecting:
         """
         read = self.wait(meters, progress=progress)
         take_meter_reads(actor=actor, at=self.clock.wall(), business_at=self.clock.now())
+        self.by_hand(at=self.clock.now())
         first = {each.make: each.meter for each in reversed(self.circle.connections)}
         ask_profiles(
             list(first.values()), wanted=Wanted.LOAD | Wanted.DAILY | Wanted.NOW | EVENTS, back_days=1, actor=actor,
@@ -195,3 +219,7 @@ class Collecting:
     def _not_longer_than(self, moved: float, waiting: int) -> None:
         if time.monotonic() - moved > _STALL_S:
             raise CollectingStalled(seconds=round(_STALL_S), waiting=waiting, home=str(self.home))
+
+
+def _vah(connection: Connection, wh: int) -> int:
+    return wh * 1000 // connection.power_factor if connection.power_factor else 0

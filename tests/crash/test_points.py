@@ -57,7 +57,7 @@ DATABASE = [
 DAYS = {"days.validated"}
 """No day's readings are in: tests/journeys/test_work_through_days.py."""
 
-BILLING = {"bill.batch_after_commit", "bill.batch_before_commit"}
+BILLING = {"bill.batch_after_commit", "bill.batch_before_commit", "bill.reads_before_commit"}
 """Nobody is billed on that day either: tests/journeys/test_bill_killed.py."""
 
 

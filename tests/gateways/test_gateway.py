@@ -257,7 +257,7 @@ def test_a_webhooks_signature_covers_the_raw_body() -> None:
     }
     body = json.dumps(told).encode()
     good = {"secret": SECRET, "signature": signature_of(SECRET, body), "event": "evt_1", "body": body, "now": now}
-    assert read_event(**good) == ("evt_1", "payment.captured", "pay_1", False)  # type: ignore[arg-type]
+    assert read_event(**good) == ("evt_1", "payment.captured", "pay_1", False, "")  # type: ignore[arg-type]
     for away in (timedelta(minutes=5, seconds=1), -timedelta(minutes=5, seconds=1)):
         late = read_event(**{**good, "now": now + away})  # type: ignore[arg-type]
         assert late is not None

@@ -45,7 +45,7 @@ def test_a_meter_is_read_from_the_command_line(world: World, tmp_path: Path) -> 
             code, out, _ = await bahal(world, "read", first, "now")
             assert "voltage 2" in out
             code, out, _ = await bahal(world, "read", first, "billing", "--json")
-            assert len(json.loads(out)["rows"]) == 1
+            assert len(json.loads(out)["rows"]) == 12
             code, out, _ = await bahal(world, "read", first, "events", lang="hi")
             assert (code, out) == (0, "कुछ नहीं मिला\n")
             code, _, error = await bahal(world, "read", second, "daily", "--json")

@@ -211,9 +211,7 @@ def test_the_stop_of_everything_stops_clocks_too(world: World) -> None:
     serial = off(world, 0, 200)
     measured(world, serial, 200)
     order(world, serial, 200)
-    world.another("interlock").execute(
-        "UPDATE interlock_switch SET stopped_at = now(), stopped_by = 'ee', stopped_why = 'test'"
-    )
+    world.owner.execute("UPDATE interlock_switch SET stopped_at = now(), stopped_by = 'ee', stopped_why = 'test'")
     interlock = world.another("interlock")
     assert (
         interlock.execute("SELECT clock FROM interlock_clocks_claim('w', 9, 5, 8, %s)", (MID_INTERVAL,)).fetchall()
@@ -222,7 +220,7 @@ def test_the_stop_of_everything_stops_clocks_too(world: World) -> None:
     # Thrown after the claim: seen at the moment of sending.
     world.owner.execute("UPDATE interlock_switch SET stopped_at = NULL")
     ((number,),) = interlock.execute("SELECT clock FROM interlock_clocks_claim('w', 9, 5, 8, %s)", (MID_INTERVAL,))
-    interlock.execute("UPDATE interlock_switch SET stopped_at = now()")
+    world.owner.execute("UPDATE interlock_switch SET stopped_at = now()")
     assert send(interlock, number) == ("wait", "stopped", None)
 
 
@@ -427,7 +425,6 @@ def test_a_clock_that_jumps_by_itself_after_the_sending_is_a_persons(world: Worl
     order(world, serial, 200)
     interlock = world.another("interlock")
     ((number,),) = interlock.execute("SELECT clock FROM interlock_clocks_claim('w', 9, 0.01, 8, %s)", (MID_INTERVAL,))
-    interlock.execute("UPDATE interlock_switch SET stopped_at = NULL")
     world.owner.execute("UPDATE interlock_clock SET lease_until = now() + interval '1 minute'")
     assert send(interlock, number)[0] == "send"
     world.owner.execute("UPDATE interlock_clock SET lease_until = '-infinity'")

@@ -238,16 +238,18 @@ def test_a_log_tells_a_tamper_that_no_push_told_and_none_twice(database: Databas
     assert hear_logs(at=wall, business_at=at(1_000)) == 5
     grid.push(meter, esw(82), when=at(1_100))
     grid.judge(now=at(1_100))
-    # The magnet is one alert, ended by the log; what lies in the future is of now and in doubt.
+    # The magnet is one alert, ended by the log; nobody ordered the clock; the future is of now and in doubt.
     assert alerts() == [
         (meter, "magnet", False, 2),
         (meter, "cover_open", True, 1),
+        (meter, "clock_set", True, 1),
         (meter, "neutral_disturbance", True, 2),
     ]
     found = many("SELECT kind, occurred_at, ended_at, doubtful FROM protection_alert ORDER BY id")
     assert found == [
         ("magnet", at(0), at(600), True),
         ("cover_open", at(10), None, False),
+        ("clock_set", at(700), None, False),
         ("neutral_disturbance", at(1_000), None, True),
     ]
     said = [row[0] for row in many("SELECT name FROM protection_happening WHERE source = 'log' ORDER BY at")]

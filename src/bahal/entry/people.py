@@ -83,8 +83,7 @@ def lay(home: Home, wishes: Wishes, *, progress: Callable[[int, int], None] = la
     circle = build_circle(
         seed=wishes.seed, consumers=wishes.consumers, defaulters=wishes.defaulters, payers=wishes.payers,
         rupees=wishes.rupees, monday=wishes.monday, race=wishes.race,
-        # Who reads by hand notes kWh: a power factor is billed from what the meter itself tells.
-        meters=[{"meter": each["meter"], "make": each["make"]} for each in meters] if by_hand else meters,
+        meters=meters,
     )  # fmt: skip
     spare = [row["meter"] for row in meters[wishes.consumers :]]
     collecting = Collecting(

@@ -255,6 +255,8 @@ class EmbeddedPostgres:
         while True:
             port = wanted if wanted and _free(wanted) else _free_port()
             before = self.log.stat().st_size if self.log.exists() else 0
+            if self._process is not None:
+                self._process.wait(STOP_LIMIT_S)  # one that was killed is not left a zombie
             self._process = self._spawn(binaries, port)
             if self._answers(port, deadline):
                 write_private(

@@ -28,7 +28,6 @@ from bahal.journeys.set_rules import accept, propose
 from bahal.journeys.set_schedule import accept_schedule, propose_schedule
 from bahal.journeys.take_meter_reads import take_meter_reads
 from bahal.rehearsal.circle import Circle
-from bahal.rehearsal.layout import Connection
 from bahal.rehearsal.lives import Watched, write_lives
 from bahal.shared.clock import Clock, day_in_india
 from bahal.shared.errors import ENVIRONMENT, Refusal
@@ -138,7 +137,7 @@ class Collecting:
         came = [
             Came(
                 account.connection.number,
-                Stand(day, account.connection.meter, wh, vah=_vah(account.connection, wh), digits=_DIGITS),
+                Stand(day, account.connection.meter, wh, vah=account.connection.vah(wh), digits=_DIGITS),
                 "lineman",
             )
             for account in silent
@@ -219,7 +218,3 @@ class Collecting:
     def _not_longer_than(self, moved: float, waiting: int) -> None:
         if time.monotonic() - moved > _STALL_S:
             raise CollectingStalled(seconds=round(_STALL_S), waiting=waiting, home=str(self.home))
-
-
-def _vah(connection: Connection, wh: int) -> int:
-    return wh * 1000 // connection.power_factor if connection.power_factor else 0

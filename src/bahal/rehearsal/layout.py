@@ -70,6 +70,10 @@ class Connection(NamedTuple):
     make: str
     power_factor: int = 0
 
+    def vah(self, wh: int) -> int:
+        """The VAh that its meter shows beside so many Wh; 0 where its power factor is not known."""
+        return wh * 1000 // self.power_factor if self.power_factor else 0
+
 
 class Layout(NamedTuple):
     """The circle without its money. `division_of` gives a centre's division id."""

@@ -13,7 +13,6 @@ from bahal.shared.money import PAISE_IN_RUPEE
 from bahal.shared.periods import next_month
 
 _HOURS = 24
-_PERMILLE = 1000
 _TIMES_THE_MEAN = 4
 _LOAD_STEP_W = 500
 _LEAST_SHOP_W = 2_000
@@ -28,7 +27,7 @@ def price(connection: Connection, month: date, wh: int, *, read: bool = True) ->
     facts = Facts(connection.category, connection.phase, connection.load_w)
     determinants = steady(facts, start=month, end=next_month(month), wh=wh)
     if read and connection.power_factor:
-        use = determinants.uses[0]._replace(vah=wh * _PERMILLE // connection.power_factor)
+        use = determinants.uses[0]._replace(vah=connection.vah(wh))
         determinants = replace(determinants, uses=(use,))
     return rate(determinants, shipped()).total_paise
 

@@ -203,13 +203,16 @@ def _registers(cursor: "psycopg.Cursor[Any]", accounts: Sequence[Account], seede
     seeded.rows["billing_register"] = copy_rows(
         cursor,
         "billing_register",
-        "connection read_on meter wh digits source",
+        "connection read_on meter wh vah digits source",
         (
-            (account.connection.number, day, account.connection.meter, wh, _DIGITS, "rehearsal")
+            (
+                account.connection.number, day, account.connection.meter, wh, account.connection.vah(wh), _DIGITS,
+                "rehearsal",
+            )
             for account in accounts
             for day, wh in account.registers
         ),
-    )
+    )  # fmt: skip
 
 
 def _pay(connection: "psycopg.Connection[Any]", payments: Sequence[Payment], seeded: Seeded) -> None:

@@ -309,6 +309,28 @@ def test_a_value_is_put_in_by_two_and_what_stood_there_stays(grid: Grid, lake: L
         run("UPDATE readings_edit SET accepted_by = 'x'")
 
 
+def test_a_value_put_in_hides_no_late_data_of_other_buckets(grid: Grid, lake: Lake) -> None:
+    meters = grid.of(0)
+    late = meters[3]
+    other = next(meter for meter in meters if lake.bucket_of([meter])[0] != lake.bucket_of([late])[0])
+    bring(grid, lake, [*[meter for meter in meters if meter != late], "INPUT"])
+    bring(grid, lake, [late], gap=True)
+    assert work(lake, clock(24, 4)) == 3
+    bring(grid, lake, [late])
+    times: dict[str, Any] = {"at": datetime.now(UTC), "business_at": clock(24, 5)}
+    edit = propose_edit(lake=lake, meter=other, day=SUNDAY, first=10, wh=[7], reason="photo", officer="ee", **times)
+    accept_edit(edit=edit, officer="se", reason="seen", **times)
+    assert work(lake, clock(24, 5)) == 2
+    assert {row["meter"]: row for row in results(lake)}[late]["estimated"] is not None  # its bucket was left alone
+    assert work(lake, clock(24, 12)) == 2
+    after = {row["meter"]: row for row in results(lake)}
+    assert after[late]["estimated"] is None
+    assert not after[late]["flags"] & Rule.MISSING
+    assert after[other]["wh"][10] == 7
+    assert [row[3] for row in runs() if row[0] == "validate"] == ["in", "edited", "late"]
+    assert work(lake, clock(24, 23)) == 0
+
+
 def _environ(grid: Grid, **more: str) -> dict[str, str]:
     home = str(grid.database.home.path)
     return {**os.environ, "BAHAL_HOME": home, "DJANGO_SETTINGS_MODULE": "bahal.settings", **more}

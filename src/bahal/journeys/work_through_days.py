@@ -76,7 +76,7 @@ def _next(lake: Lake, at: datetime, business_at: datetime) -> bool:
     for day, of_day in edits_to_take(start=days[0], end=today).items():
         if ("validate", day) in runs:
             buckets = sorted({int(lake.bucket_of([each.meter])[0]) for each in of_day})
-            return _validate(lake, day, "edited", at, business_at, buckets)
+            return _validate(lake, day, "edited", at, business_at, (runs["validate", day], buckets))
     if _fall(lake, days, runs, ready, at, business_at):
         return True
     return _late(lake, days, runs, ready, at, business_at)
@@ -94,9 +94,15 @@ def _why(day: date, ready: Readiness, business_at: datetime) -> str | None:
 
 
 def _validate(
-    lake: Lake, day: date, why: str, at: datetime, business_at: datetime, buckets: list[int] | None = None
+    lake: Lake, day: date, why: str, at: datetime, business_at: datetime, again: tuple[Run, list[int]] | None = None
 ) -> bool:
+    """Validate a day, or only some of its buckets `again` after an earlier run."""
     rows = lake.counts("interval", days=[day])[day]  # before the run: what comes meanwhile is late
+    buckets = None
+    if again is not None:
+        before, buckets = again
+        # What is late in a bucket that is left alone stays late.
+        rows = [count if n in buckets else (before.rows[n] if before.rows else 0) for n, count in enumerate(rows)]
     with transaction():
         begun = begin(
             kind="validate", day=day, why=why, in_permille=how_much(day=day).permille,
@@ -160,5 +166,5 @@ def _late(lake: Lake, days: list[date], runs: Runs, ready: Readiness, at: dateti
             continue
         buckets = [n for n, rows in enumerate(there[day]) if rows > (before.rows[n] if before.rows else 0)]
         if buckets:
-            return _validate(lake, day, "late", at, business_at, buckets)
+            return _validate(lake, day, "late", at, business_at, (before, buckets))
     return False

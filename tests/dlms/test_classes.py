@@ -166,7 +166,7 @@ def test_a_changed_byte_of_a_value_never_becomes_another_layouts_value(data: st.
         value = ATTRIBUTES[kind].read(bytes(raw))
     except DlmsError:
         return
-    ATTRIBUTES[kind].encode(value)
+    assert ATTRIBUTES[kind].read(ATTRIBUTES[kind].encode(value)) == value
 
 
 # --- image transfer -----------------------------------------------------------------------------------------------

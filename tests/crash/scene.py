@@ -30,7 +30,7 @@ from tests.crash.instance import Instance
 from tests.crash.invariants import Answered, Evidence
 from tests.monday.recount import Recount
 
-QUIET_S = 45.0
+QUIET_S = 120.0
 """A run that is not quiet by then is judged as it stands."""
 PART_PAISE = 100_00
 HEADEND_POINTS_LOSE = "headend.push_received"

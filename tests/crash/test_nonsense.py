@@ -115,7 +115,7 @@ def test_a_bad_meter_costs_its_own_session_and_nothing_else(instance: Instance) 
         template.until(lambda: Recount(instance.home.logs).cut == {*listed} - {*bad}, what="the others' cuts")
         names = {"malformed", "oversized", "reply_timeout", "replayed_counter"}
         with contextlib.suppress(TimeoutError):
-            template.until(lambda: names <= errors(instance).keys(), what="errors by name", seconds=20)
+            template.until(lambda: names <= errors(instance).keys(), what="errors by name", seconds=60)
         assert names <= errors(instance).keys()
         assert instance.pids()["interlock"] == before
         os.kill(before, 0)

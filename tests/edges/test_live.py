@@ -30,7 +30,7 @@ class Listener:
         await self.heard.put(message)
 
     async def next(self) -> dict[str, Any]:
-        return await asyncio.wait_for(self.heard.get(), 10)
+        return await asyncio.wait_for(self.heard.get(), 60)
 
     async def picture(self) -> dict[str, Any]:
         body = (await self.next())["body"].decode()
@@ -61,8 +61,8 @@ def test_a_listener_sees_the_drive_move(database: Database, open_door: Callable[
         assert (await first.picture())["total"]["sent"] == 1
         first.leave.set()
         second.leave.set()
-        await asyncio.wait_for(asyncio.gather(*tasks), 10)
-        await asyncio.wait_for(live.board().close(), 10)
+        await asyncio.wait_for(asyncio.gather(*tasks), 60)
+        await asyncio.wait_for(live.board().close(), 60)
 
     asyncio.run(story())
     live.board.cache_clear()

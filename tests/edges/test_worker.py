@@ -23,7 +23,7 @@ from tests.gateways.stand_in import StandIn, running
 from tests.journeys import interlock, town
 from tests.plugin.databases import Database
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @contextmanager

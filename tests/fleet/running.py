@@ -18,7 +18,7 @@ from bahal.dlms.quirks import quirks_of
 from bahal.fleet.roster import RosterRow
 from tests.fleet.household import client_of
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 _PROGRAM = """
 import json, sys

@@ -112,7 +112,7 @@ def test_reports_come_signed_and_again_until_they_are_taken(tmp_path: Path) -> N
         answers = gateway.send([message(str(nth)) for nth in range(5)])
         gateway.close()
         while len(receiver.taken) < 5:
-            assert receiver.arrived.acquire(timeout=10)
+            assert receiver.arrived.acquire(timeout=60)
     assert [(each.reference, each.receipt, each.delivered) for each in receiver.taken] == [
         (answer.reference, answer.receipt, True) for answer in answers
     ]

@@ -82,7 +82,7 @@ def collect(world: World, **stated: object) -> None:
                 await until(lambda: waiting(world) == 0)
             assert waiting(world) == 0, standing(world)
             running.send_signal(signal.SIGTERM)
-            await asyncio.wait_for(running.wait(), 10)
+            await asyncio.wait_for(running.wait(), 60)
             assert running.returncode == 0, standing(world)
 
     uvloop.run(scenario())

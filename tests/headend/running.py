@@ -36,7 +36,7 @@ async def headend(world: World, **environ: str) -> AsyncIterator[tuple[Process, 
     log.close()
     try:
         assert started.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             line = await started.stdout.readline()
         yield started, json.loads(line or b"{}")
     finally:

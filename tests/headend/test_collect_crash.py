@@ -57,10 +57,10 @@ def test_killed_there_the_next_one_finishes_it(world: World, point: str) -> None
     async def scenario() -> None:
         async with world.meters.serving():
             async with headend(world, BAHAL_CRASH_AT=f"{point}:1") as (first, _):
-                await asyncio.wait_for(first.wait(), 10)
+                await asyncio.wait_for(first.wait(), 60)
                 assert first.returncode == -signal.SIGKILL
             async with headend(world):
-                await until(lambda: waiting(world) == 0, seconds=15)
+                await until(lambda: waiting(world) == 0, seconds=60)
                 await until(lambda: unfinished(world) == 0)
 
     uvloop.run(scenario())
@@ -81,7 +81,7 @@ def test_killed_anywhere_and_often_while_two_work(world: World) -> None:
                     victim.kill()
                     await victim.wait()
                 want(world, LOAD_AND_DAILY, back_days=3)
-            await until(lambda: waiting(world) == 0, seconds=20)
+            await until(lambda: waiting(world) == 0, seconds=60)
             await until(lambda: unfinished(world) == 0)
 
     try:

@@ -52,7 +52,7 @@ def test_honest_meters_are_read_beside_those_that_waste_time(make_world: Callabl
 
     async def scenario() -> None:
         async with world.meters.serving(), headend(world):
-            await until(lambda: ended(world) >= 24, seconds=20)
+            await until(lambda: ended(world) >= 24, seconds=60)
 
     uvloop.run(scenario())
     assert ended(world) == 24, standing(world)
@@ -69,7 +69,7 @@ def test_a_meter_that_fails_waits_longer_each_time_and_is_given_up_with_its_reas
 
     async def scenario() -> None:
         async with world.meters.serving(), headend(world):
-            await until(lambda: waiting(world) == 0, seconds=30)
+            await until(lambda: waiting(world) == 0, seconds=60)
 
     uvloop.run(scenario())
     assert world.meters.calls.count(world.serials[0]) == 6

@@ -52,10 +52,10 @@ def test_a_borrowed_line_carries_a_cut_and_a_restore(make_world: Callable[..., W
     async def scenario() -> None:
         async with lending(world, call=4):
             facts.propose(world.app, world.keys, count=4)
-            await until(lambda: settled(world), seconds=15)
+            await until(lambda: settled(world), seconds=60)
             with world.app.transaction():
                 facts.pay(world.app, facts.FIRST)
-            await until(lambda: settled(world, "restore"), seconds=15)
+            await until(lambda: settled(world, "restore"), seconds=60)
 
     uvloop.run(scenario())
     assert world.orders() == dict.fromkeys(world.serials, ("confirmed", ""))
@@ -101,7 +101,7 @@ def test_patience_with_a_meter_that_never_calls_has_an_end(make_world: Callable[
                 world.owner.execute("UPDATE supply_order SET not_until = NULL WHERE state = 'authorised'")
                 return settled(world)
 
-            await until(asked_again, seconds=15)
+            await until(asked_again, seconds=60)
 
     uvloop.run(scenario())
     assert world.orders() == {world.serials[0]: ("field_task", "no_line")}
@@ -139,11 +139,11 @@ def test_reads_and_orders_take_turns_on_one_line(make_world: Callable[..., World
         async with lending(world, call=1, reply_s=2.0, session_s=4.0, lease_s=5.0):
             requests = [ask(world) for _ in range(6)]
             facts.propose(world.app, world.keys, count=1)
-            await until(lambda: settled(world), seconds=15)
+            await until(lambda: settled(world), seconds=60)
             with world.app.transaction():
                 facts.pay(world.app, facts.FIRST)
-            await until(lambda: settled(world, "restore"), seconds=15)
-            await until(lambda: all(answered(world, request) for request in requests), seconds=15)
+            await until(lambda: settled(world, "restore"), seconds=60)
+            await until(lambda: all(answered(world, request) for request in requests), seconds=60)
 
     uvloop.run(scenario())
     stats = world.meters.circle.stats
@@ -158,8 +158,8 @@ def test_a_gateway_carries_fifty_meters_over_one_connection(make_world: Callable
         async with lending(world, reply_s=3.0, session_s=8.0, lease_s=9.0, per_gateway=50) as (ready, _):
             requests = [ask(world, number) for number in range(50)]
             facts.propose(world.app, world.keys, count=50)
-            await until(lambda: settled(world), seconds=30)
-            await until(lambda: all(answered(world, request) for request in requests), seconds=30)
+            await until(lambda: settled(world), seconds=60)
+            await until(lambda: all(answered(world, request) for request in requests), seconds=60)
             assert await counts(ready, 'bahal_link_errors_total{error="stray_reply"}') == 0
 
     uvloop.run(scenario())
@@ -213,7 +213,7 @@ def test_the_head_end_is_killed_while_its_line_is_lent(make_world: Callable[...,
                     caller = world.meters.caller(again["dial_in"])
                     for serial in world.serials:
                         caller.call(world.meters.row(serial))
-                    await until(lambda: settled(world), seconds=30)
+                    await until(lambda: settled(world), seconds=60)
                     caller.close()
 
     uvloop.run(scenario())
@@ -238,7 +238,7 @@ def test_the_interlock_is_gone_and_the_meter_calls_anew(make_world: Callable[...
             await until(lambda: world.meters.circle.stats.calls["made"] == 2)
             await counted(ready, "bahal_lines_open")
             async with world.interlock_alone():
-                await until(lambda: settled(world), seconds=15)
+                await until(lambda: settled(world), seconds=60)
             caller.close()
 
     uvloop.run(scenario())
@@ -300,7 +300,7 @@ def test_the_lending_door_refuses_by_name_and_lets_nobody_speak_to_another_meter
             holder.write(wrapper.frame(48, 2, b"\x62\x00"))
             assert await reader.read() == b""
             # Nothing was said on the line, so it is whole, and the next one's.
-            assert json.loads(await asyncio.wait_for(waiting.readline(), 2)) == {"peer": "127.16.0.1"}
+            assert json.loads(await asyncio.wait_for(waiting.readline(), 60)) == {"peer": "127.16.0.1"}
             second.close()
             holder.close()
             assert 'bahal_lines_lent_total{outcome="lent"} 2.0' in await metrics(ready)

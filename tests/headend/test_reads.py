@@ -45,7 +45,7 @@ def test_a_register_is_read_and_dated_by_the_business_clock(world: World) -> Non
             await until(lambda: done(world) == 6)
             assert 'bahal_results_total{outcome="read"} 6.0' in await metrics(ready)
             running.send_signal(signal.SIGTERM)
-            await asyncio.wait_for(running.wait(), 10)
+            await asyncio.wait_for(running.wait(), 60)
             assert running.returncode == 0
 
     uvloop.run(scenario())
@@ -109,7 +109,7 @@ def test_killed_at_a_read_it_is_read_again(world: World, point: str) -> None:
     async def scenario() -> None:
         async with world.meters.serving():
             async with headend(world, BAHAL_CRASH_AT=f"{point}:1") as (first, _):
-                await asyncio.wait_for(first.wait(), 10)
+                await asyncio.wait_for(first.wait(), 60)
                 assert first.returncode == -signal.SIGKILL
             async with headend(world):
                 await until(lambda: done(world) == 1)

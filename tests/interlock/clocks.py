@@ -95,7 +95,7 @@ def settled(world: World) -> bool:
     return bool(found) and not any(state in OPEN for state, _ in found)
 
 
-def run(world: World, *, seconds: float = 10.0, waits_as: str | None = None) -> list[tuple[str, str]]:
+def run(world: World, *, seconds: float = 60.0, waits_as: str | None = None) -> list[tuple[str, str]]:
     """Let an interlock work until every order has ended, or the first one waits for this reason."""
 
     async def scenario() -> None:

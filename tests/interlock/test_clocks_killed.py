@@ -40,10 +40,10 @@ def test_killed_at_a_point_every_clock_ends_right(make_world: Callable[..., Worl
         environ = {"BAHAL_CRASH_AT": f"{point}:{nth}"}
         async with world.meters.serving():
             async with process(world, **environ) as (first, _):
-                await asyncio.wait_for(first.wait(), 15)
+                await asyncio.wait_for(first.wait(), 60)
                 assert first.returncode == -signal.SIGKILL
             async with process(world, **environ):
-                await until(lambda: clocks.settled(world), seconds=25)
+                await until(lambda: clocks.settled(world), seconds=60)
 
     uvloop.run(scenario())
     assert [hit["struck"] for hit in hits(world)].count(True) == 1

@@ -43,7 +43,7 @@ def why(world: World) -> str | None:
 def watch(world: World, *, at: datetime | None = None, local: str = "") -> str | None:
     """One round as the role `interlock`."""
     with world.database.connect("interlock") as room:
-        row = room.execute("SELECT interlock_watch('w', %s, %s)", (at or datetime.now(UTC), local)).fetchone()
+        row = room.execute("SELECT why FROM interlock_watch('w', %s, %s)", (at or datetime.now(UTC), local)).fetchone()
     return None if row is None or row[0] is None else str(row[0])
 
 
@@ -111,6 +111,43 @@ def test_wrong_read_backs_are_counted_over_workers_and_restarts(make_world: Call
     assert watch(world) is None  # 199: too few to say anything
     world.owner.execute(wrong, (order, 1))
     assert watch(world) == "wrong_read_backs"
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_after_all_was_down_cuts_wait_a_minute_for_the_rest_before_they_are_stopped(world: World, cause: str) -> None:
+    door, _ = running(world)
+    for statement in CAUSES[cause]:
+        world.owner.execute(statement)
+    world.owner.execute("UPDATE interlock_looking SET at = now() - interval '11 seconds'")
+    assert watch(world) == cause
+    if cause == "operator_silent":  # nobody was there before either
+        assert why(world) == cause
+        return
+    assert why(world) is None
+    assert door.claim() == []
+    # What was waited for has come.
+    world.owner.execute("UPDATE payments_gatewayevent SET handled_at = now()")
+    world.owner.execute(
+        "INSERT INTO audit_batch (first_entry, last_entry, entries, members, previous_sha256, sha256, sealed_at)"
+        " SELECT 1, coalesce(max(id), 1), 1, '', '', '', now() FROM audit_entry"
+    )
+    world.owner.execute("UPDATE notices_message SET sent_at = now() WHERE text = ''")
+    assert watch(world) is None
+    assert door.claim() != []
+
+
+def test_what_does_not_come_within_a_minute_stops_cuts(world: World) -> None:
+    running(world)
+    for statement in CAUSES["payments_late"]:
+        world.owner.execute(statement)
+    world.owner.execute("UPDATE interlock_looking SET at = now() - interval '11 seconds'")
+    assert watch(world) == "payments_late"
+    world.owner.execute("UPDATE interlock_looking SET since = now() - interval '59 seconds'")
+    watch(world)
+    assert why(world) is None
+    world.owner.execute("UPDATE interlock_looking SET since = now() - interval '61 seconds'")
+    watch(world)
+    assert why(world) == "payments_late"
 
 
 def test_nothing_is_stopped_where_nothing_runs(world: World) -> None:

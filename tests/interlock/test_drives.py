@@ -123,7 +123,7 @@ def test_the_dead_man_stops_all_cuts_and_no_restore(make_world: Callable[..., Wo
     async def scenario() -> None:
         drive = facts.propose(world.app, world.keys, count=260)
         async with world.interlock(concurrency=60):
-            await until(lambda: world.one("SELECT stopped_why FROM interlock_switch") == "wrong_read_backs", seconds=20)
+            await until(lambda: world.one("SELECT stopped_why FROM interlock_switch") == "wrong_read_backs", seconds=60)
             cut = world.one("SELECT min(connection) FROM supply_order WHERE state = 'confirmed'")
             with world.app.transaction():
                 facts.pay(world.app, cut)
@@ -137,7 +137,7 @@ def test_the_dead_man_stops_all_cuts_and_no_restore(make_world: Callable[..., Wo
             assert sum(world.counts().get(state, 0) for state in claimed) > 0
             # Armed again, it counts anew and the drive goes on.
             world.owner.execute("UPDATE interlock_switch SET stopped_at = NULL, stopped_by = NULL, stopped_why = NULL")
-            await until(lambda: not {*claimed} & set(world.counts()), seconds=20)
+            await until(lambda: not {*claimed} & set(world.counts()), seconds=60)
             assert world.one("SELECT stopped_at FROM interlock_switch") is None
 
     uvloop.run(scenario())
@@ -150,7 +150,7 @@ def test_draining_ends_what_runs_and_gives_back_what_waits(make_world: Callable[
         facts.propose(world.app, world.keys, count=30)
         async with world.interlock(concurrency=5, per_cell=3) as interlock:
             await until(lambda: world.counts().get("confirmed", 0) >= 3)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 await interlock.desk.drain()
 
     uvloop.run(scenario())
@@ -189,7 +189,7 @@ def test_the_database_goes_away_and_comes_back(make_world: Callable[..., World])
                     " WHERE usename = 'interlock' AND datname = current_database() AND pid <> pg_backend_pid()"
                 )
                 await asyncio.sleep(0.15)
-            await until(lambda: world.counts() == {"confirmed": 20}, seconds=30)
+            await until(lambda: world.counts() == {"confirmed": 20}, seconds=60)
 
     uvloop.run(scenario())
     assert [world.meters.movements(serial) for serial in world.serials] == [["off"]] * 20

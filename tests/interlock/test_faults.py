@@ -45,7 +45,7 @@ def seed_that(fits: Callable[[int], bool]) -> int:
     return next(seed for seed in range(100_000) if fits(seed))
 
 
-def drive(world: World, *, count: int = 1, seconds: float = 15.0) -> dict[str, tuple[str, str]]:
+def drive(world: World, *, count: int = 1, seconds: float = 60.0) -> dict[str, tuple[str, str]]:
     """Run one drive over the first meters to its end, and judge it."""
     alarms: dict[str, float] = {}
 
@@ -61,7 +61,7 @@ def drive(world: World, *, count: int = 1, seconds: float = 15.0) -> dict[str, t
     return world.orders()
 
 
-def restore(world: World, *, seconds: float = 15.0) -> tuple[str, str]:
+def restore(world: World, *, seconds: float = 60.0) -> tuple[str, str]:
     """The first connection pays and waits for its light; judged too."""
 
     async def scenario() -> None:
@@ -321,7 +321,7 @@ def test_a_storm_of_reconnects_moves_nothing_twice(make_world: Callable[..., Wor
             for _ in range(4):
                 await asyncio.sleep(0.3)
                 world.meters.hang_up()
-            await until(lambda: settled(world), seconds=30)
+            await until(lambda: settled(world), seconds=60)
 
     uvloop.run(scenario())
     assert judged(world) == []
@@ -350,11 +350,11 @@ def test_killed_again_and_again_while_everything_fails(make_world: Callable[...,
                             world.one("SELECT count(*) FROM interlock_sending") > before  # type: ignore[misc]
                             or settled(world)
                         ),
-                        seconds=20,
+                        seconds=60,
                     )
                     os.kill(worker.pid, signal.SIGKILL)
             async with process(world):
-                await until(lambda: settled(world), seconds=40)
+                await until(lambda: settled(world), seconds=60)
 
     uvloop.run(scenario())
     assert judged(world) == []

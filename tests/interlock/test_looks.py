@@ -32,7 +32,7 @@ def answers(world: World) -> list[tuple[int | None, str, bool]]:
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-def look(world: World, *, done: int, seconds: float = 8.0) -> None:
+def look(world: World, *, done: int, seconds: float = 60.0) -> None:
     async def scenario() -> None:
         async with world.interlock():
             await until(lambda: sum(each[2] for each in answers(world)) >= done, seconds=seconds)

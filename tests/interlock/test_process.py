@@ -48,7 +48,7 @@ async def process(world: World, **environ: str) -> AsyncIterator[tuple[Process, 
     log.close()
     try:
         assert started.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             line = await started.stdout.readline()
         yield started, json.loads(line or b"{}")
     finally:
@@ -81,7 +81,7 @@ def test_ready_line_health_metrics_and_a_clean_end(world: World) -> None:
             assert 'bahal_sessions_total{outcome="confirmed"} 6.0' in metrics
             assert 'bahal_interlock_verdicts_total{kind="cut",verdict="send"} 6.0' in metrics
             running.send_signal(signal.SIGTERM)
-            rest, _ = await asyncio.wait_for(running.communicate(), 10)
+            rest, _ = await asyncio.wait_for(running.communicate(), 60)
             assert running.returncode == 0
             assert rest == b""
 
@@ -100,7 +100,7 @@ def test_an_interlock_without_signed_caps_does_not_start(world: World) -> None:
     async def scenario() -> int | None:
         async with process(world) as (running, ready):
             assert ready == {}
-            await asyncio.wait_for(running.wait(), 10)
+            await asyncio.wait_for(running.wait(), 60)
             return running.returncode
 
     assert uvloop.run(scenario()) == 3
@@ -128,7 +128,7 @@ def test_killed_at_a_point_every_order_still_ends_as_the_meters_say(
         facts.propose(world.app, world.keys, count=8)
         async with world.meters.serving():
             async with process(world, **environ) as (first, _):
-                await asyncio.wait_for(first.wait(), 15)
+                await asyncio.wait_for(first.wait(), 60)
                 assert first.returncode == -signal.SIGKILL
             async with process(world, **environ):
                 await until(
@@ -136,7 +136,7 @@ def test_killed_at_a_point_every_order_still_ends_as_the_meters_say(
                 )
                 with world.app.transaction():
                     facts.pay(world.app, paid)
-                await until(settled, seconds=20)
+                await until(settled, seconds=60)
 
     uvloop.run(scenario())
     assert [hit["struck"] for hit in hits(world)].count(True) == 1
@@ -157,7 +157,7 @@ def test_a_stopped_worker_that_wakes_up_again_writes_nothing_that_counts(make_wo
             await until(lambda: world.counts().get("sent") or world.counts().get("claimed"))
             os.kill(paused.pid, signal.SIGSTOP)
             async with process(world):
-                await until(lambda: world.counts() == {"confirmed": 6}, seconds=20)
+                await until(lambda: world.counts() == {"confirmed": 6}, seconds=60)
                 os.kill(paused.pid, signal.SIGCONT)
                 await asyncio.sleep(1.0)
                 assert world.counts() == {"confirmed": 6}

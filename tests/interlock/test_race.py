@@ -213,7 +213,7 @@ def test_many_pay_while_the_drive_runs_and_the_log_agrees_with_the_money(make_wo
         async with world.interlock():
             await until(lambda: world.counts().get("sent") or world.counts().get("confirmed"))
             await asyncio.to_thread(pay_all)
-            await until(settled, seconds=20)
+            await until(settled, seconds=60)
 
     uvloop.run(scenario())
     for n, serial in enumerate(world.serials):

@@ -21,7 +21,7 @@ def settled(world: World, kind: str = "cut") -> bool:
     return bool(counts) and not any(counts.get(state) for state in OPEN)
 
 
-def drive(world: World, *, count: int = 1, seconds: float = 12.0, **config: object) -> dict[str, tuple[str, str]]:
+def drive(world: World, *, count: int = 1, seconds: float = 60.0, **config: object) -> dict[str, tuple[str, str]]:
     """Run one drive over the first meters to its end."""
 
     async def scenario() -> None:
@@ -33,7 +33,7 @@ def drive(world: World, *, count: int = 1, seconds: float = 12.0, **config: obje
     return world.orders()
 
 
-def restore(world: World, *, seconds: float = 12.0) -> tuple[str, str]:
+def restore(world: World, *, seconds: float = 60.0) -> tuple[str, str]:
     """Pay for the first connection and wait for its light."""
 
     async def scenario() -> None:

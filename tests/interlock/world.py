@@ -144,7 +144,7 @@ def lay(
     return World(database, folder, keys, meters, serials, clock, app, owner)
 
 
-async def until(true: Callable[[], object], *, seconds: float = 10.0) -> None:
+async def until(true: Callable[[], object], *, seconds: float = 60.0) -> None:
     """Wait until it is so.
 
     :raises TimeoutError: it never was.

@@ -23,6 +23,7 @@ from bahal.shared.warrant import ARMING_LASTS, ArmingDocument, arming_verified
 
 EVERY_S: Final = 1.0
 CLOCK_OFF_S: Final = 2.0
+_LOOK: Final = "SELECT why, thrown FROM interlock_watch(%s, %s, %s)"
 _ASKED: Final = """
     SELECT id, stop, document, first, first_signature, second, second_signature FROM interlock_arming
     WHERE outcome = '' AND second_signature IS NOT NULL ORDER BY id LIMIT 20
@@ -33,13 +34,25 @@ class Watch:
     """The round of one interlock.
 
     :param wall: seconds since the epoch; the machine's clock unless a test turns it.
+    :param cleared: called when cuts may be claimed: after the first look, and when what was waited for has come.
     """
 
-    def __init__(self, *, database: Database, worker: str, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        worker: str,
+        wall: Callable[[], float] = time.time,
+        cleared: Callable[[], object] = lambda: None,
+    ) -> None:
         self._database = database
         self._worker = worker
         self._wall = wall
         self._offset = wall() - time.monotonic()
+        self._cleared = cleared
+        self._waits: str | None = ""
+        self.looked = False
+        """Whether there was a look yet: before it no cut is claimed."""
         self._log = structlog.get_logger().bind(part="watch")
 
     async def run(self) -> None:
@@ -54,7 +67,7 @@ class Watch:
             await asyncio.sleep(EVERY_S)
 
     async def look(self) -> str | None:
-        """One look: the cause for which the switch was thrown, or None.
+        """One look: the cause for which cuts do not go on, or None.
 
         :raises psycopg.Error: the database failed.
         """
@@ -62,12 +75,20 @@ class Watch:
             # Read inside, so that waiting for a connection is not taken for a clock that is off.
             local = "clock_off" if self._jumped() else ""
             at = datetime.fromtimestamp(self._wall(), UTC)
-            cursor = await connection.execute("SELECT interlock_watch(%s, %s, %s)", (self._worker, at, local))
+            cursor = await connection.execute(_LOOK, (self._worker, at, local))
             row = await cursor.fetchone()
-        why: str | None = row[0] if row else None
-        if why:
+        why, thrown = row or (None, False)
+        waits = None if thrown else why
+        self.looked = True
+        if waits != self._waits:
+            if waits is None:
+                self._cleared()
+            else:
+                self._log.warning("cuts_wait", reason=waits)
+        self._waits = waits
+        if thrown:
             self._log.error("dead_man", reason=why)
-        return why
+        return None if why is None else str(why)
 
     def _jumped(self) -> bool:
         """Whether the wall clock was moved since the last look: it and the steady clock went different ways."""

@@ -84,6 +84,8 @@ class InterlockDesk:
         self._stop_asked = self._stop_thrown = False
         self.results_seen: Callable[[], object] = lambda: None
         """Called after results of cuts were written: a canary may have come to its end."""
+        self.watched: Callable[[], bool] = lambda: True
+        """Whether the dead-man has looked: no cut is claimed before."""
         self._wake = asyncio.Event()
         self._rung = False
         self._restores_due = True
@@ -152,7 +154,7 @@ class InterlockDesk:
             while (room := min(CLAIM_AT_MOST, self.pacing.room(Service.RESTORE))) > 0:
                 if await self._claim(RESTORE, room) < room:
                     break
-        if self._cuts_due and not self._stop_asked:
+        if self._cuts_due and not self._stop_asked and self.watched():
             await self._claim_cuts()
 
     async def _claim_cuts(self) -> None:

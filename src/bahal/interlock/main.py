@@ -117,7 +117,8 @@ class Interlock:
             ringer=self._ringer,
             opened=self.desk.cuts_opened,
         )
-        self.watch = Watch(database=self.database, worker=self.worker)
+        self.watch = Watch(database=self.database, worker=self.worker, cleared=self.desk.cuts_opened)
+        self.desk.watched = lambda: self.watch.looked
         self.arming = Arming(database=self.database, officers=officers, armed=self.desk.cuts_opened)
         self._asked = asyncio.Event()
         self.desk.results_seen = self._results_seen

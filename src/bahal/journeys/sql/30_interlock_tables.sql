@@ -123,6 +123,16 @@ CREATE TABLE interlock_switch (
 );
 INSERT INTO interlock_switch DEFAULT VALUES;
 
+-- One row: the dead-man's looks while a drive runs. A row of looks without a gap begins where nobody had looked for ten
+-- seconds; until one of them found nothing wrong, no further cut is claimed.
+CREATE TABLE interlock_looking (
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    since timestamptz NOT NULL DEFAULT clock_timestamp(),
+    clear boolean NOT NULL DEFAULT true
+);
+INSERT INTO interlock_looking DEFAULT VALUES;
+
 CREATE TABLE headend_import (
     id uuid PRIMARY KEY,
     ephemeral_public bytea NOT NULL,

@@ -74,6 +74,7 @@ CREATE FUNCTION interlock_claim(
         FROM interlock_warrant w JOIN supply_drive d ON d.id = w.drive
         WHERE p_kind = 'cut' AND d.state = 'running' AND w.stopped_at IS NULL AND p_at >= w.not_before AND p_at < w.expires_at
           AND NOT EXISTS (SELECT FROM interlock_switch s WHERE s.stopped_at IS NOT NULL)
+          AND NOT EXISTS (SELECT FROM interlock_looking k WHERE NOT k.clear)
     ), candidate AS MATERIALIZED (
         SELECT o.id FROM supply_order o
         WHERE o.kind = p_kind AND o.state IN ('claimed', 'sent', 'unknown') AND o.lease_until < statement_timestamp()

@@ -64,19 +64,27 @@ BEGIN
     RETURN said;
 END $$;
 
--- The dead-man's round: the first cause for which cuts may not go on, after throwing the switch for it; or NULL. Only a
--- drive that runs can be stopped. `p_room_at` is the interlock's own clock, `p_local` what it found by itself.
-CREATE FUNCTION interlock_watch(p_worker text, p_room_at timestamptz, p_local text) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+-- The dead-man's round: the first cause for which cuts may not go on, and whether the switch was thrown for it; NULL and
+-- false where there is none. Only a drive that runs can be stopped. `p_room_at` is the interlock's own clock, `p_local`
+-- what it found by itself. Where nobody looked for ten seconds everything may have been down with the interlock: what
+-- the worker does is then a minute late of itself, and gets a minute to catch up, in which nothing new is claimed.
+CREATE FUNCTION interlock_watch(
+    p_worker text, p_room_at timestamptz, p_local text, OUT why text, OUT thrown boolean
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
 DECLARE
     now_at timestamptz := clock_timestamp();
     armed timestamptz;
-    why text;
+    looking interlock_looking;
 BEGIN
+    thrown := false;
     SELECT s.armed_at INTO armed FROM interlock_switch s WHERE s.stopped_at IS NULL;
     IF NOT FOUND OR NOT EXISTS (SELECT FROM supply_drive d WHERE d.state = 'running') THEN
-        RETURN NULL;
+        RETURN;
     END IF;
+    UPDATE interlock_looking k SET at = now_at,
+           since = CASE WHEN k.at < now_at - interval '10 seconds' THEN now_at ELSE k.since END,
+           clear = k.clear AND k.at >= now_at - interval '10 seconds'
+    RETURNING k.* INTO looking;
     SELECT CASE
         WHEN p_local <> '' THEN p_local
         WHEN abs(extract(epoch FROM now_at - p_room_at)) > 2 THEN 'clock_off'
@@ -97,10 +105,13 @@ BEGIN
                   WHERE o.kind = 'cut' AND r.at > armed AND (r.outcome = 'confirmed' OR r.reason = 'not_moved')
                   ORDER BY r.id DESC LIMIT 1000) AS latest) THEN 'wrong_read_backs'
     END INTO why;
-    IF why IS NOT NULL THEN
+    IF why IS NULL THEN
+        UPDATE interlock_looking SET clear = true WHERE NOT clear;
+    ELSIF looking.clear OR looking.since < now_at - interval '60 seconds'
+          OR why NOT IN ('payments_late', 'audit_down', 'sms_down') THEN
         PERFORM interlock_halt(p_worker, why);
+        thrown := true;
     END IF;
-    RETURN why;
 END $$;
 
 REVOKE ALL ON interlock_heartbeat, interlock_arming FROM PUBLIC;

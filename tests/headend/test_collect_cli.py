@@ -61,6 +61,7 @@ def test_a_meter_is_read_from_the_command_line(world: World, tmp_path: Path) -> 
             code, out, _ = await bahal(world, "reads", "ask", "load", "--office", "11", "--json")
             assert json.loads(out)["asked"] == 3  # whom the head-end has met
             await until(lambda: unfinished(world) == 0)
+            await until(lambda: world.one("SELECT count(*) FROM readings_meter WHERE reason <> ''") == 1)
             code, out, _ = await bahal(world, "reads", "status", "--office", "1", "--json")
             (office,) = json.loads(out)["offices"]
             assert (office["office"], office["meters"], office["troubled"]) == (1111, 3, 1)

@@ -10,7 +10,10 @@ import pytest
 import bahal
 from bahal.domains.arrears.models import AREA_KINDS, HOLD_KINDS, NEEDS
 from bahal.domains.billing.models import HELD_FOR
+from bahal.domains.fieldwork.models import KINDS
+from bahal.domains.fieldwork.rules import CONTRADICTIONS
 from bahal.domains.incidents.grouping import SCOPES
+from bahal.domains.meters.models import MISMATCHES
 from bahal.domains.notices.models import DELIVERIES, MESSAGE_KINDS
 from bahal.domains.offices.models import Office
 from bahal.domains.payments.models import CHANNELS, DIFFERENCES, INSTRUMENTS, PROPOSALS
@@ -60,6 +63,8 @@ def codes() -> dict[str, set[str]]:
         "alerts": set(read_kinds(shipped_kinds()).alerts()),
         "incidents": set(read_kinds(shipped_kinds()).incidents()),
         "scopes": set(SCOPES),
+        "task kinds": set(KINDS),
+        "mismatches": {*MISMATCHES, *CONTRADICTIONS},
         "ends of alerts": {"restored", "same_cause", *ALERT_OUTCOMES},
         "ends of warnings": set(WARNING_OUTCOMES),
         "held bills": set(HELD_FOR),

@@ -12,6 +12,7 @@ from django.db import connection as database
 from bahal.domains.arrears.queries import policy_at
 from bahal.domains.consumers.queries import Contact, contacts
 from bahal.domains.fieldwork.operations import NewTask, open_tasks
+from bahal.domains.fieldwork.rules import kind_of
 from bahal.domains.ledger.operations import Entry, Line, post_many
 from bahal.domains.notices.operations import NewMessage, queue_messages
 from bahal.domains.notices.templates import PRESS_BUTTON, template
@@ -24,8 +25,10 @@ from bahal.shared.crash import crash_point
 from bahal.shared.locks import lock_supply
 from bahal.shared.money import rupees
 from bahal.shared.text import INDIA
+from bahal.shared.words import WORDS
 
 BATCH = 200
+_IN_THE_METER = frozenset(WORDS["task causes"]) | {"no_relay"}
 
 
 def confirm_relay(*, at: datetime, business_at: datetime, limit: int = BATCH) -> int:
@@ -42,18 +45,31 @@ def confirm_relay(*, at: datetime, business_at: datetime, limit: int = BATCH) ->
             lock_supply(cursor, [each.connection for each in confirmed])
         undone = overtaken(orders=[each.order for each in confirmed])
         standing = [each for each in confirmed if each.order not in undone]
-        desire([each.connection for each in standing if each.kind == "cut"], "off")
-        desire([each.connection for each in standing if each.kind == "restore"], "on")
-        told = contacts(connections=[each.connection for each in standing])
-        messages = [_message(each, told[each.connection]) for each in standing if each.connection in told]
-        queue_messages(messages, business_on=day_in_india(business_at), at=at)
-        lost = [each for each in outcomes if each.outcome == "field_task"]
-        tasks = open_tasks([NewTask(each.connection, each.meter, each.order, each.reason) for each in lost], at=at)
-        acts = _acts(outcomes, tasks) + _charge_expenses(standing, at, business_at)
+        drawn = draw_consequences(standing, at=at, business_at=business_at)
+        left = [each for each in outcomes if each.outcome == "field_task" or each.reason == PRESS_BUTTON]
+        tasks = open_tasks([_task(each) for each in left], at=at)
+        acts = _acts(outcomes, tasks) + drawn
         record_many(acts, actor="interlock", at=at, business_at=business_at)
         mark_handled(outcomes)
         crash_point("worker.results_handled_before_commit")
     return len(outcomes)
+
+
+def draw_consequences(standing: Sequence[Outcome], *, at: datetime, business_at: datetime) -> list[Act]:
+    """What follows from orders that were carried out and stand: the desired state, a message to each consumer, the cost
+    of cutting. Requires the connections' fences locked; the acts are the caller's to record."""
+    desire([each.connection for each in standing if each.kind == "cut"], "off")
+    desire([each.connection for each in standing if each.kind == "restore"], "on")
+    told = contacts(connections=[each.connection for each in standing])
+    messages = [_message(each, told[each.connection]) for each in standing if each.connection in told]
+    queue_messages(messages, business_on=day_in_india(business_at), at=at)
+    return _charge_expenses(standing, at, business_at)
+
+
+def _task(outcome: Outcome) -> NewTask:
+    """A lineman's task: what he is asked to do depends on what could not be done, and why."""
+    kind = kind_of(order=outcome.kind, reason=outcome.reason, by_hand=_IN_THE_METER)
+    return NewTask(outcome.connection, outcome.meter, outcome.order, outcome.reason, kind)
 
 
 def _message(outcome: Outcome, contact: Contact) -> NewMessage:
@@ -94,6 +110,9 @@ def _acts(outcomes: Sequence[Outcome], tasks: Mapping[int, int]) -> list[Act]:
             data["frames_sha256"] = each.frames_sha256
         if each.outcome == "confirmed":
             act = f"supply.{each.kind}.confirmed"
+            if each.order in tasks:
+                opened = {"task": tasks[each.order], "reason": each.reason}
+                acts.append(Act("fieldwork.opened", f"task {tasks[each.order]}", each.connection, opened))
         elif each.outcome == "unknown":
             act = "supply.order.unknown"
         elif each.outcome == "field_task":

@@ -6,7 +6,8 @@ Whoever needs several of these takes them in this order, and each once in a tran
 2. `supply_fence`: rows in rising order of the connection, all in one statement (`lock_supply`)
 3. `supply_drive`: one row
 4. `supply_order`: rows of the connections locked in 2, or of the drive locked in 3
-5. inserts of money: `payments_payment`, `ledger_transaction`, whose unique keys may wait for one another
+5. `fieldwork_task`: one row, or the tasks of the orders in 4
+6. inserts of money: `payments_payment`, `ledger_transaction`, whose unique keys may wait for one another
    before them a counter's open day (`payments_day`, shared by its receipts) and its series (`payments_series`)
 
 Queues (`supply_result`, `protection_event`, `notices_message`) are taken by SKIP LOCKED, so that nobody waits for them.

@@ -418,6 +418,28 @@ WORDS: Mapping[str, Section] = {
         "relay_contradicts_itself": ("रिले की दो अवस्थाएँ आपस में नहीं मिलतीं", "the relay's two states contradict"),
         "address_refused": ("मीटर का पता इस स्थापना के बाहर", "the meter's address is outside this instance"),
         "seal_broken": ("मीटर की चाबियाँ खुल नहीं सकीं", "the meter's keys could not be opened"),
+        "press_button": ("मीटर जुड़ने को तैयार: बटन दबाना बाकी", "ready for reconnection: its button must be pressed"),
+        "cut_by_hand": ("हाथ से काटा गया था", "it was cut by hand"),
+    },
+    "task kinds": {
+        "visit": ("जाकर देखें और बताएँ", "go, look and report"),
+        "cut": ("अनुमति लेकर हाथ से काटें", "cut by hand, by leave asked on the spot"),
+        "restore": ("हाथ से जोड़ें", "reconnect by hand"),
+    },
+    "mismatches": {
+        "off_said_on_read": ("मीटर ने काटा बताया, रिले बंद पढ़ी गई", "said to be off, its relay was read closed"),
+        "off_said_load_flows": ("मीटर ने काटा बताया, पर खपत चल रही है", "said to be off, and energy is counted"),
+        "off_read_load_flows": ("रिले खुली पढ़ी गई, पर खपत चल रही है", "its relay was read open, and energy is counted"),
+        "on_without_order": ("बिना आदेश बिजली चालू", "on without any order of ours"),
+        "on_said_off_read": ("मीटर ने जोड़ा बताया, रिले खुली पढ़ी गई", "said to be on, its relay was read open"),
+        "reading_below_last": ("पठन पिछले पठन से कम", "the reading is below the last one"),
+        "reading_beyond_load": ("पठन भार की सीमा से अधिक", "the reading is more than the load allows"),
+        "relay_open": ("बिजली चालू बताई, रिले खुली पढ़ी गई", "reported on, and the relay was read open"),
+        "load_after_cut": ("बंद बताया, पर उसके बाद खपत", "reported off, and energy was counted since"),
+        "far_away": ("रिपोर्ट मौके से दूर की", "the report was made far from the place"),
+        "seal_elsewhere": ("मुहर दूसरे कनेक्शन पर दर्ज", "the seal was reported on another connection"),
+        "photo_elsewhere": ("फ़ोटो दूसरे कनेक्शन की", "the photo was reported on another connection"),
+        "cut_without_leave": ("बिना अनुमति काटा गया", "cut without leave"),
     },
 }
 

@@ -2,6 +2,13 @@
 
 from django.db import models
 
+MISMATCHES = (
+    "off_said_on_read", "off_said_load_flows", "off_read_load_flows", "on_without_order", "on_said_off_read",
+    "reading_below_last", "reading_beyond_load", "relay_open", "load_after_cut", "far_away", "seal_elsewhere",
+    "photo_elsewhere", "cut_without_leave",
+)  # fmt: skip
+"""What does not agree: the first five between a relay's three truths, the others between a report and what is known."""
+
 
 class Meter(models.Model):
     """A meter and the connection it measures since `installed_on`."""
@@ -17,16 +24,55 @@ class Meter(models.Model):
 
 
 class Relay(models.Model):
-    """The last known state of a meter's relay, and how it is known: read, order or push."""
+    """The three truths of a meter's relay, each with its time (wall); True is on, None is not known.
+
+    `acknowledged`: what the meter said to the last order it took. `closed`: its state as last read, and how that is
+    known: read, order or push. `load`: whether energy was counted, up to `load_at`.
+    """
 
     meter = models.TextField(primary_key=True)
-    closed = models.BooleanField()
+    acknowledged = models.BooleanField(null=True)
+    acknowledged_at = models.DateTimeField(null=True)
+    closed = models.BooleanField(null=True)
     control_state = models.SmallIntegerField(null=True)
-    source = models.TextField(choices=[(source, source) for source in ("read", "order", "push")])
-    seen_at = models.DateTimeField()
+    source = models.TextField(null=True, choices=[(source, source) for source in ("read", "order", "push")])
+    seen_at = models.DateTimeField(null=True)
+    load = models.BooleanField(null=True)
+    load_at = models.DateTimeField(null=True)
 
     class Meta:
         app_label = "meters"
+
+
+class Mismatch(models.Model):
+    """Two truths that do not agree, for a person to look into; it closes by itself when they agree again.
+
+    `report` is the lineman's report that is contradicted, or None; `look` the authenticated read that was asked for.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    meter = models.TextField()
+    connection = models.BigIntegerField()
+    kind = models.TextField(choices=[(kind, kind) for kind in MISMATCHES])
+    report = models.UUIDField(null=True)
+    facts = models.JSONField()
+    look = models.BigIntegerField(null=True)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.TextField(db_default="")
+    outcome = models.TextField(db_default="")
+
+    class Meta:
+        app_label = "meters"
+        constraints = [
+            models.UniqueConstraint(
+                name="one_open_mismatch",
+                fields=["meter", "kind"],
+                condition=models.Q(closed_at__isnull=True, report__isnull=True),
+            ),
+            models.UniqueConstraint(name="one_mismatch_a_report", fields=["report", "kind"]),
+        ]
+        indexes = [models.Index(name="mismatch_open", fields=["id"], condition=models.Q(closed_at__isnull=True))]
 
 
 class Sim(models.Model):

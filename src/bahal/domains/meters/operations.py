@@ -39,6 +39,16 @@ class WakeUp(NamedTuple):
     tries: int
 
 
+class NewMismatch(NamedTuple):
+    """Two truths that do not agree; `report` is the lineman's that is contradicted, or None; `facts` is JSON."""
+
+    meter: str
+    connection: int
+    kind: str
+    report: str | None
+    facts: str
+
+
 class RelaySeen(NamedTuple):
     """The relay of a meter as it was seen."""
 
@@ -149,8 +159,38 @@ def note_pushed_relays(seen: Sequence[RelaySeen]) -> None:
         " SELECT g.meter, g.closed, 'push', g.seen_at"
         " FROM unnest(%s::text[], %s::boolean[], %s::timestamptz[]) AS g (meter, closed, seen_at)"
         " ON CONFLICT (meter) DO UPDATE SET closed = EXCLUDED.closed, control_state = NULL, source = 'push',"
-        " seen_at = EXCLUDED.seen_at WHERE meters_relay.seen_at < EXCLUDED.seen_at",
+        " seen_at = EXCLUDED.seen_at"
+        " WHERE coalesce(meters_relay.seen_at, '-infinity') < EXCLUDED.seen_at",
         [each.meter for each in rows],
         [each.closed for each in rows],
         [each.seen_at for each in rows],
+    )
+
+
+@transaction_required
+def open_mismatches(found: Sequence[NewMismatch], *, at: datetime) -> list[tuple[int, str, int, str]]:
+    """Queue what does not agree, once while it is open; (id, meter, connection, kind) of what is new."""
+    if not found:
+        return []
+    rows = many(
+        "INSERT INTO meters_mismatch (meter, connection, kind, report, facts, opened_at)"
+        " SELECT g.meter, g.connection, g.kind, g.report, g.facts, %s"
+        " FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::uuid[], %s::jsonb[])"
+        " AS g (meter, connection, kind, report, facts) ON CONFLICT DO NOTHING RETURNING id, meter, connection, kind",
+        at,
+        *columns(found),
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+@transaction_required
+def close_mismatches(mismatches: Sequence[int], *, by: str, outcome: str, at: datetime) -> int:
+    """Take open ones off the queue; how many."""
+    return run(
+        "UPDATE meters_mismatch SET closed_at = %s, closed_by = %s, outcome = %s"
+        " WHERE id = ANY(%s::bigint[]) AND closed_at IS NULL",
+        at,
+        by,
+        outcome,
+        list(mismatches),
     )

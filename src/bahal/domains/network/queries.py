@@ -145,6 +145,25 @@ def centre_of(*, connection: int) -> int:
     return value("SELECT centre FROM network_connection WHERE id = %s", connection) or 0
 
 
+class Position(NamedTuple):
+    """Where a connection is, in degrees (WGS 84), under which centre, and its sanctioned load in W."""
+
+    latitude: float
+    longitude: float
+    centre: int
+    load_w: int
+
+
+def positions_of(*, connections: Iterable[int]) -> Mapping[int, Position]:
+    """Where each connection is; one that does not exist is missing."""
+    rows = many(
+        "SELECT id, latitude, longitude, centre, sanctioned_load_w FROM network_connection"
+        " WHERE id = ANY(%s::bigint[])",
+        list(connections),
+    )
+    return {row[0]: Position(*row[1:]) for row in rows}
+
+
 def loads_of(*, connections: Iterable[int]) -> Mapping[int, int]:
     """The sanctioned load of each connection in W."""
     return dict(

@@ -43,3 +43,17 @@ def get_circle(*, office: int) -> Office:
 def centres() -> list[int]:
     """Every distribution centre."""
     return [row[0] for row in many("SELECT id FROM offices_office WHERE kind = 'centre' ORDER BY id")]
+
+
+def offices_under(*, office: int) -> set[int]:
+    """An office and all below it.
+
+    :raises OfficeUnknown: no such one.
+    """
+    get_office(office=office)
+    rows = many(
+        "WITH RECURSIVE under AS (SELECT %s::integer AS id UNION ALL"
+        " SELECT o.id FROM offices_office o JOIN under u ON o.parent_id = u.id) SELECT id FROM under",
+        office,
+    )
+    return {row[0] for row in rows}

@@ -311,6 +311,30 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "विच्छेदन {order} के बाद: {step}; समायोजित {paise}, बकाया {due_paise}।",
         "After cut {order}: {step}; {paise} adjusted, {due_paise} due.",
     ),
+    "fieldwork.opened": (
+        "लाइनमैन कार्य {task} खुला: {reason}।",
+        "Field task {task} opened: {reason}.",
+    ),
+    "fieldwork.reported": (
+        "लाइनमैन कार्य {task} पर रिपोर्ट: {outcome}, बिजली {supply}, पठन {wh} Wh, मुहर {seal}, फ़ोटो {photo}।",
+        "Report on field task {task}: {outcome}, supply {supply}, register {wh} Wh, seal {seal}, photo {photo}.",
+    ),
+    "fieldwork.closed": (
+        "लाइनमैन कार्य {task} ({kind}) पूरा: {outcome}।",
+        "Field task {task} ({kind}) closed: {outcome}.",
+    ),
+    "fieldwork.report.accepted": (
+        "कार्य {task} की विरोध वाली रिपोर्ट {report} मानी गई: {reason}।",
+        "Report {report} on field task {task} accepted though contradicted: {reason}.",
+    ),
+    "fieldwork.report.declined": (
+        "कार्य {task} की विरोध वाली रिपोर्ट {report} नहीं मानी गई: {reason}।",
+        "Contradicted report {report} on field task {task} declined: {reason}.",
+    ),
+    "relay.mismatch": (
+        "मीटर {meter} पर मेल नहीं ({kind}): जाँच कतार {mismatch}।",
+        "Meter {meter} does not agree ({kind}): queued for inquiry as {mismatch}.",
+    ),
     "fieldwork.withdrawn": (
         "{tasks} लाइनमैन कार्य वापस: {cause}।",
         "{tasks} field tasks withdrawn: {cause}.",

@@ -35,7 +35,9 @@ GRANT UPDATE (state, checker, checker_signature, signed_at, started_at, ended_at
 GRANT UPDATE (state, cause, reason) ON supply_order TO app;
 GRANT UPDATE (handled_at) ON supply_result TO app;
 GRANT UPDATE (handled_at) ON protection_event TO app;
-GRANT UPDATE (closed_at) ON fieldwork_task TO app;
+GRANT UPDATE (closed_at, closed_how) ON fieldwork_task TO app;
+GRANT INSERT ON fieldwork_report, meters_mismatch TO app;
+GRANT UPDATE (closed_at, closed_by, outcome) ON meters_mismatch TO app;
 GRANT INSERT, UPDATE (closed, control_state, source, seen_at) ON meters_relay TO app;
 -- Meters come in with their keys sealed; the application cannot read a sealed key back, nor move a meter's address.
 GRANT INSERT ON interlock_import, interlock_meter, headend_import, headend_meter TO app;

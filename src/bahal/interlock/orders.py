@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 CUT: Final = "cut"
@@ -60,7 +61,7 @@ class Claim(NamedTuple):
 class Outcome(NamedTuple):
     """A row for `interlock_results`; `state` None frees the meter's lease and leaves the order as it is.
 
-    `frames` is what was said over the wire, as `bahal.shared.frames` keeps it.
+    `frames` is what was said over the wire, as `bahal.shared.frames` keeps it; `acted_at` when the meter acknowledged.
     """
 
     claim: Claim
@@ -74,6 +75,7 @@ class Outcome(NamedTuple):
     meter_counter: int | None = None
     retry_s: float = 0.0
     frames: bytes = b""
+    acted_at: datetime | None = None
 
     @property
     def columns(self) -> tuple[Any, ...]:
@@ -92,6 +94,7 @@ class Outcome(NamedTuple):
             self.meter_counter,
             self.retry_s,
             self.frames or None,
+            self.acted_at,
         )
 
 

@@ -25,7 +25,8 @@ _LONGEST_PAUSE_S: Final = 2.0
 
 RESULTS_STATEMENT: Final = (
     "SELECT interlock_results(%s, %s, %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::boolean[], %s::boolean[],"
-    " %s::smallint[], %s::smallint[], %s::bigint[], %s::bigint[], %s::double precision[], %s::bytea[])"
+    " %s::smallint[], %s::smallint[], %s::bigint[], %s::bigint[], %s::double precision[], %s::bytea[],"
+    " %s::timestamptz[])"
 )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Final, Protocol
 
@@ -116,7 +117,10 @@ class Step(IntEnum):
 class RelaySession(Session):
     """Carries out one claimed order."""
 
-    __slots__ = ("_after", "_before", "_broken", "_control", "_counter", "_desk", "_mode", "_step", "_tape", "claim")
+    __slots__ = (
+        "_acted_at", "_after", "_before", "_broken", "_control", "_counter", "_desk", "_mode", "_step", "_tape",
+        "claim",
+    )  # fmt: skip
 
     def __init__(self, *, links: Links, desk: Desk, claim: Claim, keys: RelayKeys, title: bytes, block: int) -> None:
         super().__init__(links)
@@ -144,6 +148,7 @@ class RelaySession(Session):
         self._control: int | None = None
         self._mode: int | None = None
         self._counter: int | None = None
+        self._acted_at: datetime | None = None
         self._tape = Tape()
 
     @property
@@ -275,6 +280,7 @@ class RelaySession(Session):
         elif event.result:
             self._conclude(FIELD_TASK, "action_refused")
         else:
+            self._acted_at = datetime.now(UTC)
             self._ask(Step.READING_BACK, 3 if self._needs_button else 2)
 
     @property
@@ -390,6 +396,7 @@ class RelaySession(Session):
             meter_counter if meter_counter >= 0 else None,
             retry_s,
             self._tape.packed(),
+            self._acted_at,
         )
         self._desk.ended(outcome, seconds)
         self.finish()

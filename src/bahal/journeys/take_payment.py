@@ -28,7 +28,7 @@ from bahal.domains.payments.operations import (
     key_in_use,
     wait_for_disk,
 )
-from bahal.domains.supply.operations import bump, cancel, open_restore
+from bahal.domains.supply.operations import bump, cancel, hasten, open_restore
 from bahal.domains.supply.queries import Standing, standing_locked
 from bahal.foundation.audit.operations import Act, record_many
 from bahal.foundation.bell import ring
@@ -167,6 +167,7 @@ def restore(
     """The restore that money needs: one under way is used again, a new one leaves its sentence in `acts`."""
     under_way = standing.open_restore()
     if under_way is not None:
+        hasten(under_way.id)
         return under_way.id
     dark = standing.dark()
     if dark is None and (fence.desired == "on" or standing.cut_for_other_ground()):

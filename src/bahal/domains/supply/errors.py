@@ -137,3 +137,35 @@ class CutsStoppedAlready(Refusal):
     code = "cuts_stopped_already"
     hi = "कटौती पहले से रुकी है: {why} ({by})।"
     en = "Cuts are stopped already: {why} ({by})."
+
+
+class RestoringWrong(Refusal):
+    """A document of the rules of restoring does not read."""
+
+    code = "restoring_wrong"
+    hi = "बहाली के नियम {file} में {what} ठीक नहीं: {why}"
+    en = "In the rules of restoring {file}, {what} is wrong: {why}"
+
+
+class RestoringTaken(Refusal):
+    """A change is a new version."""
+
+    code = "restoring_taken"
+    hi = "बहाली के नियमों का संस्करण {version} पहले से है।"
+    en = "There is a version {version} of the rules of restoring already."
+
+
+class RestoringUnknown(Refusal):
+    """No such version waits."""
+
+    code = "restoring_unknown"
+    hi = "बहाली के नियमों का संस्करण {version} स्वीकृति के लिए नहीं है।"
+    en = "No version {version} of the rules of restoring waits to be accepted."
+
+
+class OfficerMayNotSetRestoring(Refusal):
+    """Only some roles change how supply comes back."""
+
+    code = "officer_may_not_set_restoring"
+    hi = "{login} ({role}) बहाली के नियम नहीं बदल सकते।"
+    en = "{login} ({role}) may not change the rules of restoring."

@@ -97,7 +97,11 @@ class DryRunGroup(models.Model):
 
 
 class Order(models.Model):
-    """A command for one relay. `position` is its place in the drive's list; the first ones are the canary."""
+    """A command for one relay. `position` is its place in the drive's list; the first ones are the canary.
+
+    Of a restore the database finds `feeder`, `transformer`, `load_w` and `need` when it is made; `released_at` is when
+    the ramp let it through, `recall` the reconnect-all that it belongs to.
+    """
 
     id = models.BigAutoField(primary_key=True)
     meter = models.TextField()
@@ -121,6 +125,13 @@ class Order(models.Model):
     not_until = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
     confirmed_at = models.DateTimeField(null=True)
+    claimed_at = models.DateTimeField(null=True)
+    recall = models.BigIntegerField(null=True)
+    feeder = models.IntegerField(null=True)
+    transformer = models.IntegerField(null=True)
+    load_w = models.IntegerField(null=True)
+    need = models.SmallIntegerField(null=True)
+    released_at = models.DateTimeField(null=True)
 
     class Meta:
         app_label = "supply"
@@ -144,7 +155,10 @@ class Order(models.Model):
 
 
 class Result(models.Model):
-    """What the interlock found at the end of an attempt: the evidence row. The worker marks it handled."""
+    """What the interlock found at the end of an attempt: the evidence row. The worker marks it handled.
+
+    `acted_at` is when the meter acknowledged the command (the interlock's wall clock), if it did.
+    """
 
     id = models.BigAutoField(primary_key=True)
     order = models.BigIntegerField(db_column="order")
@@ -156,6 +170,7 @@ class Result(models.Model):
     counter = models.BigIntegerField(null=True)
     at = models.DateTimeField()
     business_at = models.DateTimeField()
+    acted_at = models.DateTimeField(null=True)
     handled_at = models.DateTimeField(null=True)
 
     class Meta:

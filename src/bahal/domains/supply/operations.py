@@ -7,10 +7,11 @@ from uuid import UUID
 
 from django.db import DatabaseError
 
-from bahal.domains.supply.errors import DriveNotInState
+from bahal.domains.supply.errors import DriveNotInState, ReasonMissing, RestoringTaken, RestoringUnknown, SameOfficer
 from bahal.domains.supply.life import UNSENT
 from bahal.domains.supply.queries import Drive
-from bahal.foundation.rows import columns, copy, many, run, value
+from bahal.domains.supply.restoring import Restoring
+from bahal.foundation.rows import columns, copy, many, one, run, value
 from bahal.foundation.transactions import transaction_required
 
 
@@ -279,6 +280,12 @@ def open_restore(*, meter: str, connection: int, ground: str, cause: str, fence:
 
 
 @transaction_required
+def hasten(order: int) -> None:
+    """Let a locked restore that waits among many go with those who pay; one that is further on is left as it is."""
+    run("UPDATE supply_order SET need = 1 WHERE id = %s AND state = 'authorised' AND need > 1", order)
+
+
+@transaction_required
 def take_outcomes(*, limit: int) -> list[Outcome]:
     """Take up to `limit` results that nobody has handled, oldest first; another worker passes them by."""
     rows = many(
@@ -337,4 +344,52 @@ def second_arming(*, arming: int, second: str, signature: str) -> None:
         second,
         signature,
         arming,
+    )
+
+
+@transaction_required
+def propose_restoring(document: Restoring, *, proposed_by: str, at: datetime) -> None:
+    """Write a version of the rules of restoring, not in force before a second officer accepts it.
+
+    :raises RestoringTaken: the version exists.
+    """
+    written = run(
+        "INSERT INTO supply_restoring (version, effective_from, document, rules, proposed_by, proposed_at)"
+        " VALUES (%s, %s, %s, %s::jsonb, %s, %s) ON CONFLICT DO NOTHING",
+        document.version,
+        document.effective_from,
+        document.text,
+        document.as_json(),
+        proposed_by,
+        at,
+    )
+    if not written:
+        raise RestoringTaken(version=document.version)
+
+
+@transaction_required
+def accept_restoring(*, version: str, accepted_by: str, reason: str, at: datetime) -> None:
+    """Accept a proposed version; from its day on it decides.
+
+    :raises ReasonMissing: no reason.
+    :raises RestoringUnknown: no such version waits.
+    :raises SameOfficer: he proposed it himself.
+    """
+    if not reason.strip():
+        raise ReasonMissing()
+    row = one(
+        "SELECT proposed_by FROM supply_restoring"
+        " WHERE version = %s AND accepted_by IS NULL AND NOT shipped FOR UPDATE",
+        version,
+    )
+    if row is None:
+        raise RestoringUnknown(version=version)
+    if row[0] == accepted_by:
+        raise SameOfficer(officer=accepted_by)
+    run(
+        "UPDATE supply_restoring SET accepted_by = %s, accepted_at = %s, reason = %s WHERE version = %s",
+        accepted_by,
+        at,
+        reason.strip(),
+        version,
     )

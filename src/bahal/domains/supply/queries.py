@@ -1,14 +1,16 @@
 """Questions about supply: orders, drives, fences."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from bahal.domains.supply.errors import ArmingUnknown, DriveUnknown, OrderUnknown
 from bahal.domains.supply.life import UNSENT
+from bahal.domains.supply.restoring import Restoring, read_restoring
 from bahal.foundation.rows import many, one, value
+from bahal.shared.clock import day_in_india
 
 
 class Order(NamedTuple):
@@ -284,3 +286,26 @@ def arming_of(*, arming: int) -> ArmingAsked:
     if row is None:
         raise ArmingUnknown(arming=arming)
     return ArmingAsked(*row)
+
+
+def restoring_at(*, day: date) -> Restoring | None:
+    """The rules in force on a day; None where there are none."""
+    row = one(
+        "SELECT version, document, accepted_by IS NOT NULL FROM supply_restoring"
+        " WHERE (shipped OR accepted_by IS NOT NULL) AND effective_from <= %s"
+        " ORDER BY effective_from DESC, accepted_at DESC NULLS LAST LIMIT 1",
+        day,
+    )
+    if row is None:
+        return None
+    return replace(read_restoring(row[1], file=row[0]), accepted=row[2])
+
+
+def restoring_now(business_at: datetime) -> Restoring | None:
+    """The rules in force on an instant's day in India."""
+    return restoring_at(day=day_in_india(business_at))
+
+
+def restorings() -> list[tuple[str, date, str, str | None]]:
+    """Every version: its name, its first day, who proposed it (`product` for the shipped one), who accepted it."""
+    return many("SELECT version, effective_from, proposed_by, accepted_by FROM supply_restoring ORDER BY 2, 1")

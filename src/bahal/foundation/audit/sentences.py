@@ -34,6 +34,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Recovery policy {version} from {effective_from}, proposed by {proposed_by}, accepted: minimum "
         "{minimum_paise}, notice of {notice_clear_days} clear days: {reason}.",
     ),
+    "restoring.proposed": (
+        "बहाली के नियम {version}, {effective_from} से, प्रस्तावित ({unverified} नियम असत्यापित)।",
+        "Rules of restoring {version} proposed from {effective_from} ({unverified} of them unverified).",
+    ),
+    "restoring.accepted": (
+        "बहाली के नियम {version} स्वीकृत: {reason}।",
+        "Rules of restoring {version} accepted: {reason}.",
+    ),
     "area.held": (
         "क्षेत्र की रोक {hold} ({kind}) लगाई गई: {area}, प्रमाण: {evidence}; अवधि {expires_at} तक।",
         "Hold {hold} ({kind}) placed over {area}, evidence: {evidence}; until {expires_at}.",

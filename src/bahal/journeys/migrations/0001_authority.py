@@ -5,18 +5,27 @@ from pathlib import Path
 from django.db import migrations
 
 from bahal.domains.supply.life import TRANSITIONS
+from bahal.domains.supply.restoring import read_restoring, shipped_restoring
 
 SQL = Path(__file__).parent.parent / "sql"
 
 
 def lay(apps, schema_editor):
-    """Runs the SQL files in the order of their numbers, and loads the order's life."""
+    """Runs the SQL files in the order of their numbers, and loads the order's life and the product's rules of restoring."""
     for path in sorted(SQL.glob("*.sql")):
         schema_editor.execute(path.read_text(encoding="utf-8"), params=None)
         if path.name.startswith("20_"):
             with schema_editor.connection.cursor() as cursor:
                 cursor.executemany(
                     "INSERT INTO supply_transition (source, target, role) VALUES (%s, %s, %s)", TRANSITIONS
+                )
+        if path.name.startswith("45_"):
+            shipped = read_restoring(shipped_restoring(), file="shipped")
+            with schema_editor.connection.cursor() as cursor:
+                cursor.execute(
+                    "INSERT INTO supply_restoring (version, effective_from, document, rules, shipped, proposed_by)"
+                    " VALUES (%s, %s, %s, %s::jsonb, true, 'product')",
+                    [shipped.version, shipped.effective_from, shipped.text, shipped.as_json()],
                 )
 
 

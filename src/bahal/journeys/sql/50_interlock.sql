@@ -61,7 +61,8 @@ CREATE INDEX supply_waiting_cuts ON supply_order (drive, position) WHERE kind = 
 -- Takes a lease on up to p_limit ready orders and, in the same row of each meter, the token and the next block of
 -- invocation counters. Restores first is the caller's choice of p_kind; a restore waits behind a cut that is sent or
 -- unknown; a cut waits for its warrant, its drive and its canary. An order whose lease ran out is taken over: what was
--- sent has become unknown, and its relay is read before anything else. Rows that others hold are passed over.
+-- sent has become unknown, and its relay is read before anything else. Rows that others hold are passed over. A restore
+-- is let through by the ramp first (45_ramp.sql), in a statement of its own, so that the second one sees it.
 CREATE FUNCTION interlock_claim(
     p_worker text, p_kind text, p_limit integer, p_seconds double precision, p_block integer, p_at timestamptz
 ) RETURNS TABLE (
@@ -69,6 +70,7 @@ CREATE FUNCTION interlock_claim(
     connection bigint, make text, system_title bytea, host text, port integer, cell text, import uuid, sealed bytea,
     token bigint, counter bigint, meter_counter bigint, link text, gateway text, wport integer, learned boolean
 ) LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
+    SELECT interlock_release(p_limit, p_at) WHERE p_kind = 'restore';
     WITH open_drive AS MATERIALIZED (
         SELECT w.drive, CASE WHEN w.canary_passed_at IS NULL THEN w.canary ELSE 2147483647 END AS upto
         FROM interlock_warrant w JOIN supply_drive d ON d.id = w.drive
@@ -82,6 +84,7 @@ CREATE FUNCTION interlock_claim(
                OR EXISTS (SELECT FROM open_drive d WHERE d.drive = o.drive AND o.position < d.upto))
         UNION ALL
         SELECT o.id FROM supply_order o WHERE p_kind = 'restore' AND o.kind = 'restore' AND o.state = 'authorised'
+          AND o.released_at IS NOT NULL
         UNION ALL
         SELECT waiting.id FROM open_drive d CROSS JOIN LATERAL (
             SELECT o.id FROM supply_order o
@@ -101,7 +104,7 @@ CREATE FUNCTION interlock_claim(
           AND (o.kind = 'cut' OR NOT EXISTS (
               SELECT FROM supply_order c WHERE c.meter = o.meter AND c.kind = 'cut' AND c.state || '' IN ('claimed', 'sent', 'unknown')
                 AND c.state IN ('proposed', 'authorised', 'claimed', 'sent', 'unknown', 'quarantined')))  -- as one_open_cut has it
-        ORDER BY o.drive NULLS FIRST, o.position, o.id
+        ORDER BY o.drive NULLS FIRST, o.need, o.position, o.id
         LIMIT p_limit FOR UPDATE OF o, m SKIP LOCKED
     ), leased AS (
         UPDATE interlock_meter m SET lease_holder = p_worker, lease_token = m.lease_token + 1,
@@ -110,7 +113,8 @@ CREATE FUNCTION interlock_claim(
         RETURNING m.*, r.id AS order_id
     )
     UPDATE supply_order o SET state = CASE o.state WHEN 'authorised' THEN 'claimed' WHEN 'sent' THEN 'unknown' ELSE o.state END,
-           claimed_by = p_worker, lease_until = l.lease_until, tries = o.tries + 1
+           claimed_by = p_worker, lease_until = l.lease_until, tries = o.tries + 1,
+           claimed_at = coalesce(o.claimed_at, clock_timestamp())
     FROM leased l LEFT JOIN LATERAL (
         SELECT a.host FROM headend_address a  -- where it was last proved to be, if it listens there
         WHERE a.meter = l.meter AND a.forgotten_at IS NULL AND l.link = 'dial_out' LIMIT 1
@@ -288,12 +292,13 @@ $$;
 CREATE FUNCTION interlock_results(
     p_worker text, p_at timestamptz, p_orders bigint[], p_tokens bigint[], p_states text[], p_reasons text[],
     p_before boolean[], p_after boolean[], p_controls smallint[], p_modes smallint[], p_counters bigint[],
-    p_meter_counters bigint[], p_retry double precision[], p_frames bytea[]
+    p_meter_counters bigint[], p_retry double precision[], p_frames bytea[],
+    p_acted timestamptz[] DEFAULT NULL
 ) RETURNS SETOF bigint LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
     WITH given AS MATERIALIZED (
         SELECT g.*, o.meter FROM unnest(p_orders, p_tokens, p_states, p_reasons, p_before, p_after, p_controls, p_modes,
-                                        p_counters, p_meter_counters, p_retry, p_frames)
-            AS g (id, token, state, reason, before, after, control, mode, counter, meter_counter, retry, frames)
+                                        p_counters, p_meter_counters, p_retry, p_frames, p_acted)
+            AS g (id, token, state, reason, before, after, control, mode, counter, meter_counter, retry, frames, acted)
         JOIN supply_order o ON o.id = g.id
     ), held AS MATERIALIZED (
         -- Read first and judged afterwards: the planner takes a lease holder to be rare and would look for him in all meters.
@@ -319,10 +324,14 @@ CREATE FUNCTION interlock_results(
         FROM given g JOIN freed f ON f.id = g.id
         WHERE o.id = g.id AND g.state IS NOT NULL AND o.claimed_by = p_worker
           AND o.state || '' IN ('claimed', 'sent', 'unknown')
-        RETURNING o.id, o.meter, o.state
+        RETURNING o.id, o.meter, o.state, o.kind, o.not_until
+    ), delayed AS (
+        INSERT INTO supply_delay (order_id, reason, until)
+        SELECT s.id, g.reason, s.not_until FROM stepped s JOIN given g ON g.id = s.id
+        WHERE s.kind = 'restore' AND g.state IN ('back', 'unsent') RETURNING 1
     ), evidence AS (
-        INSERT INTO supply_result ("order", outcome, reason, relay_before, relay_after, control_mode, counter, at, business_at)
-        SELECT s.id, s.state, g.reason, g.before, g.after, g.mode, g.counter, clock_timestamp(), p_at
+        INSERT INTO supply_result ("order", outcome, reason, relay_before, relay_after, control_mode, counter, at, business_at, acted_at)
+        SELECT s.id, s.state, g.reason, g.before, g.after, g.mode, g.counter, clock_timestamp(), p_at, g.acted
         FROM stepped s JOIN given g ON g.id = s.id WHERE s.state <> 'authorised' RETURNING id, "order"
     ), kept AS (
         INSERT INTO interlock_frames (result, order_id, frames)

@@ -152,6 +152,13 @@ class Migration(migrations.Migration):
                 ("not_until", models.DateTimeField(null=True)),
                 ("sent_at", models.DateTimeField(null=True)),
                 ("confirmed_at", models.DateTimeField(null=True)),
+                ("claimed_at", models.DateTimeField(null=True)),
+                ("recall", models.BigIntegerField(null=True)),
+                ("feeder", models.IntegerField(null=True)),
+                ("transformer", models.IntegerField(null=True)),
+                ("load_w", models.IntegerField(null=True)),
+                ("need", models.SmallIntegerField(null=True)),
+                ("released_at", models.DateTimeField(null=True)),
             ],
             options={
                 "indexes": [
@@ -198,6 +205,7 @@ class Migration(migrations.Migration):
                 ("counter", models.BigIntegerField(null=True)),
                 ("at", models.DateTimeField()),
                 ("business_at", models.DateTimeField()),
+                ("acted_at", models.DateTimeField(null=True)),
                 ("handled_at", models.DateTimeField(null=True)),
             ],
             options={

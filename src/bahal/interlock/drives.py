@@ -88,6 +88,10 @@ class Drives:
         self.canary_open = bool(in_canary)
         for (drive_id,) in in_canary:
             await self.judge(drive_id)
+        ((handed,),) = await self._database.rows("SELECT interlock_hand_over(%s)", (self._clock.now(),))
+        if handed:
+            self._log.info("handed_to_linemen", orders=handed)
+            self._ringer.ring()
         if time.monotonic() - self._expired_at > _EXPIRE_EVERY_S:
             self._expired_at = time.monotonic()
             ((expired,),) = await self._database.rows("SELECT interlock_expire(%s)", (self._clock.now(),))

@@ -13,7 +13,7 @@ from datetime import datetime
 from bahal.domains.offices.queries import get_circle
 from bahal.domains.staff.queries import signing_officer
 from bahal.domains.supply.errors import NobodyToCut, WarrantMalformed
-from bahal.journeys.eligibility import Funnel, who_may_be_cut
+from bahal.journeys.eligibility import EVERYBODY, Funnel, Selection, who_may_be_cut
 from bahal.shared.warrant import LONGEST, Document
 
 GROUND = "nonpayment_s56"
@@ -41,6 +41,7 @@ def draft_drive(
     expires_at: datetime,
     business_at: datetime,
     cap: int | None = None,
+    selection: Selection = EVERYBODY,
 ) -> Draft:
     """Derive the list of a circle now and put it into a document. `cap`: the most cuts, all of the list unless given.
 
@@ -55,7 +56,9 @@ def draft_drive(
     circle = get_circle(office=office)
     signing_officer(login=maker)
     check_time(not_before=not_before, expires_at=expires_at, business_at=business_at)
-    eligible = who_may_be_cut(circle=circle.id, business_at=business_at, cut_at=max(business_at, not_before))
+    eligible = who_may_be_cut(
+        circle=circle.id, business_at=business_at, cut_at=max(business_at, not_before), selection=selection
+    )
     if not eligible.lines:
         raise NobodyToCut(circle=circle.name)
     if cap is not None and cap < len(eligible.lines):

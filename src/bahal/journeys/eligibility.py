@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from bahal.domains.arrears.queries import Policy, lowest_minimum, policy_at
-from bahal.domains.supply.derivation import NO_FENCE, Candidate
+from bahal.domains.offices.queries import offices_under
+from bahal.domains.supply.derivation import BY_HAND, NO_FENCE, Candidate
 from bahal.domains.supply.eligibility import COLUMNS, Facts, reasons
 from bahal.foundation.rows import many, prepared_many
 from bahal.shared.warrant import Line, list_sha256
@@ -55,9 +56,40 @@ class Funnel:
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """Whom of a circle a drive is about; all who owe unless something is given.
+
+    `office` is one under the circle, `feeder` a feeder; `least_paise` and `most_paise` bound the enforceable due, both
+    ends included; `connections` is an uploaded list. `by_hand` lists meters without a relay too, after all others: a
+    lineman cuts those, by leave asked on the spot. A selection only ever takes connections off the list.
+    """
+
+    office: int | None = None
+    feeder: int | None = None
+    least_paise: int | None = None
+    most_paise: int | None = None
+    connections: frozenset[int] | None = None
+    by_hand: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values; an uploaded list by how many it names."""
+        return {
+            "office": self.office,
+            "feeder": self.feeder,
+            "least_paise": self.least_paise,
+            "most_paise": self.most_paise,
+            "uploaded": None if self.connections is None else len(self.connections),
+            "by_hand": self.by_hand,
+        }
+
+
+EVERYBODY = Selection()
+
+
+@dataclass(frozen=True, slots=True)
 class Eligible:
-    """The list in order of the connection, those left out with every reason, the policy of the whole company, and the
-    facts of all who were judged."""
+    """The list in order of the connection (meters without a relay last), those left out with every reason, the policy
+    of the whole company, and the facts of all who were judged."""
 
     lines: Sequence[Line]
     left_out: Mapping[int, Sequence[str]]
@@ -82,24 +114,32 @@ class _Candidate:
     generation: int | None
 
 
-def who_may_be_cut(*, circle: int, business_at: datetime, cut_at: datetime | None = None) -> Eligible:
-    """Judge every connection of a circle that owes more than the least minimum of any policy in force.
+def who_may_be_cut(
+    *, circle: int, business_at: datetime, cut_at: datetime | None = None, selection: Selection = EVERYBODY
+) -> Eligible:
+    """Judge every connection of a circle that is selected and owes more than the least minimum of any policy in force.
 
     `cut_at` is when the cuts would begin: the window and the days without cuts are those of that instant.
 
     :raises NoPolicy: no recovery policy is in force.
+    :raises OfficeUnknown: no such office was selected.
     """
     policy = policy_at(business_at=business_at)
-    total, owing, candidates = _candidates(circle, lowest_minimum(business_at=business_at))
+    under = None if selection.office is None else offices_under(office=selection.office)
+    total, owing, candidates = _candidates(circle, lowest_minimum(business_at=business_at), selection, under)
     found = judged([each.connection for each in candidates], business_at=business_at, cut_at=cut_at)
+    candidates = [each for each in candidates if _in_band(found[each.connection].due_paise, selection)]
     left_out: dict[int, Sequence[str]] = {}
-    chosen = []
+    chosen, by_hand = [], []
     for each in candidates:
         against = found[each.connection].reasons or (() if each.generation else NO_FENCE)
-        if against:
+        if selection.by_hand and each.generation and tuple(against) == BY_HAND:
+            by_hand.append(each)
+        elif against:
             left_out[each.connection] = against
         else:
             chosen.append(each)
+    chosen += by_hand
     named = _named_bills([each.connection for each in chosen])
     lines = [
         Line(
@@ -116,7 +156,12 @@ def who_may_be_cut(*, circle: int, business_at: datetime, cut_at: datetime | Non
     first = Counter(against[0] for against in left_out.values())
     funnel = Funnel(total, owing, len(candidates), dict(sorted(first.items())), len(lines))
     kept = [
-        Candidate(each.connection, each.generation, found[each.connection].facts, left_out.get(each.connection, ()))
+        Candidate(
+            each.connection,
+            each.generation,
+            found[each.connection].facts,
+            found[each.connection].reasons or (() if each.generation else NO_FENCE),
+        )
         for each in candidates
     ]
     return Eligible(lines, left_out, funnel, policy, kept)
@@ -166,8 +211,16 @@ def connections_of(*, circle: int) -> list[int]:
     return [row[0] for row in rows]
 
 
-def _candidates(circle: int, minimum_paise: int) -> tuple[int, int, list[_Candidate]]:
-    """How many connections the circle has, how many owe anything, and those that owe more than the minimum."""
+def _in_band(paise: int, selection: Selection) -> bool:
+    least, most = selection.least_paise, selection.most_paise
+    return (least is None or paise >= least) and (most is None or paise <= most)
+
+
+def _candidates(
+    circle: int, minimum_paise: int, selection: Selection, under: set[int] | None
+) -> tuple[int, int, list[_Candidate]]:
+    """How many connections of the circle are selected, how many of them owe anything, and those that owe more than the
+    minimum."""
     rows = many(
         "SELECT c.id, m.serial, f.generation, owed.paise FROM offices_office division"
         " JOIN offices_office subdivision ON subdivision.parent_id = division.id"
@@ -176,8 +229,15 @@ def _candidates(circle: int, minimum_paise: int) -> tuple[int, int, list[_Candid
         " LEFT JOIN meters_meter m ON m.connection = c.id LEFT JOIN supply_fence f ON f.connection = c.id"
         " CROSS JOIN LATERAL (SELECT coalesce(sum(p.paise), 0)::bigint AS paise FROM ledger_posting p"
         " WHERE p.account = 'receivable' AND p.connection = c.id) AS owed"
-        " WHERE division.parent_id = %s ORDER BY c.id",
+        " WHERE division.parent_id = %s AND (%s::integer[] IS NULL OR c.centre = ANY (%s::integer[]))"
+        " AND (%s::bigint[] IS NULL OR c.id = ANY (%s::bigint[]))"
+        " AND (%s::integer IS NULL OR c.transformer_id IN"
+        "  (SELECT t.id FROM network_transformer t WHERE t.feeder_id = %s::integer)) ORDER BY c.id",
         circle,
+        *[None if under is None else sorted(under)] * 2,
+        *[None if selection.connections is None else sorted(selection.connections)] * 2,
+        selection.feeder,
+        selection.feeder,
     )
     owing = sum(1 for *_, paise in rows if paise > 0)
     return len(rows), owing, [_Candidate(*row[:-1]) for row in rows if row[-1] > minimum_paise]

@@ -14,7 +14,7 @@ from bahal.domains.supply.queries import drive_of_warrant
 from bahal.foundation.audit.operations import record
 from bahal.foundation.transactions import transaction
 from bahal.journeys.draft_drive import GROUND, check_time
-from bahal.journeys.eligibility import Funnel, who_may_be_cut
+from bahal.journeys.eligibility import EVERYBODY, Funnel, Selection, who_may_be_cut
 from bahal.shared.warrant import Document, verified
 
 
@@ -29,8 +29,16 @@ class Proposed:
     funnel: Funnel
 
 
-def propose_drive(*, document: str, signature: str, name: str, at: datetime, business_at: datetime) -> Proposed:
-    """Propose the drive of a document that its maker has signed.
+def propose_drive(
+    *,
+    document: str,
+    signature: str,
+    name: str,
+    at: datetime,
+    business_at: datetime,
+    selection: Selection = EVERYBODY,
+) -> Proposed:
+    """Propose the drive of a document that its maker has signed, drafted for the same selection.
 
     :raises WarrantMalformed: not a warrant in canonical form, of another ground, or with a wrong time or cap.
     :raises OfficeUnknown: its circle does not exist.
@@ -52,7 +60,7 @@ def propose_drive(*, document: str, signature: str, name: str, at: datetime, bus
         if used is not None:
             raise WarrantUsed(drive=used)
         cut_at = max(business_at, signed.not_before)
-        eligible = who_may_be_cut(circle=signed.circle, business_at=business_at, cut_at=cut_at)
+        eligible = who_may_be_cut(circle=signed.circle, business_at=business_at, cut_at=cut_at, selection=selection)
         changed = ListChanged(drafted=signed.orders, found=len(eligible.lines))
         now = (eligible.list_sha256, len(eligible.lines), eligible.sum_paise, eligible.policy.version)
         if now != (signed.list_sha256, signed.orders, signed.sum_paise, signed.policy):
@@ -72,7 +80,7 @@ def propose_drive(*, document: str, signature: str, name: str, at: datetime, bus
             expires_at=signed.expires_at,
         )
         drive = write_drive(new, at=at)
-        derivation = packed(eligible.candidates)
+        derivation = packed(eligible.candidates, by_hand=selection.by_hand)
         keep_derivation(derivation, drive=drive)
         cuts = [
             NewCut(line.position, line.meter, line.connection, line.paise, line.bills, line.notice_sha256, line.fence)
@@ -94,6 +102,7 @@ def propose_drive(*, document: str, signature: str, name: str, at: datetime, bus
                 "facts_sha256": derivation.sha256,
                 "policy": signed.policy,
                 "funnel": eligible.funnel.as_json(),
+                "selection": selection.as_json(),
             },
             at=at,
             business_at=business_at,

@@ -52,7 +52,7 @@ def replay_drive(*, drive: int) -> Replayed:
         for each in candidates
         if tuple(each.said) != tuple(each.derived)
     ]
-    chosen = lines_of(candidates)
+    chosen = lines_of(candidates, by_hand=bool(candidates) and kept.by_hand)
     orders = {
         row[0]: row[1:]
         for row in many(

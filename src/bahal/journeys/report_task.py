@@ -39,9 +39,10 @@ from bahal.domains.meters.queries import mismatches_of_report, truths_of
 from bahal.domains.network.queries import positions_of
 from bahal.domains.staff.queries import find_officer, signing_officer
 from bahal.domains.supply.errors import ReasonMissing
-from bahal.domains.supply.operations import Outcome
-from bahal.domains.supply.queries import find_order
+from bahal.domains.supply.operations import Outcome, bump, note_by_hand, open_restore
+from bahal.domains.supply.queries import find_order, generations, leave_at, overtaken
 from bahal.foundation.audit.operations import Act, record_many
+from bahal.foundation.bell import ring
 from bahal.foundation.rows import one
 from bahal.foundation.transactions import transaction
 from bahal.gateways.photos.store import Photos
@@ -153,10 +154,14 @@ def report_task(told: Told, *, at: datetime, business_at: datetime) -> Taken:
         if kept is not None:  # the same phone on two lines: the other one was faster
             return _same(told, find_report(report=told.id))
         acts = [Act("fieldwork.reported", f"task {task.id}", task.connection, _data(task, told))]
+        if task.kind == "cut":
+            note_by_hand(task.connection, off=told.outcome == "done")
         if contradicted:
             acts += _queue(task, told, contradicted, known, at=at)
+        if told.outcome == "done" and task.kind == "cut" and not known.leave:
+            acts += _undo(task, "cut_without_leave", at=at)
         elif closes:
-            acts += _settle(task, told.outcome, told.supply, at=at, business_at=business_at, how="report")
+            acts += _settle(task, told.outcome, told.supply, told.at, at=at, business_at=business_at, how="report")
         record_many(acts, actor=told.lineman, at=at, business_at=business_at)
     return Taken(told.id, told.task, closes, contradicted)
 
@@ -197,7 +202,7 @@ def settle_report(
         ]
         closes = accepted and task.closed_at is None and found.outcome != "not_done"
         if closes:
-            acts += _settle(task, found.outcome, found.supply, at=at, business_at=business_at, how="officer")
+            acts += _settle(task, found.outcome, found.supply, found.at, at=at, business_at=business_at, how="officer")
         record_many(acts, actor=officer, at=at, business_at=business_at)
     return Taken(report, task.id, closes, found.against)
 
@@ -226,22 +231,50 @@ def _known(task: Task, told: Told, *, at: datetime, business_at: datetime) -> Kn
         longitude=None if place is None else place.longitude,
         seal_elsewhere=seal_elsewhere(seal=told.seal, connection=task.connection),
         photo_elsewhere=photo_elsewhere(photo=told.photo, connection=task.connection),
+        leave=task.kind == "cut" and leave_at(task=task.id, lineman=told.lineman, at=told.at) is not None,
     )
 
 
-def _settle(task: Task, outcome: str, supply: str, *, at: datetime, business_at: datetime, how: str) -> list[Act]:
+def _settle(
+    task: Task, outcome: str, supply: str, told_at: datetime, *, at: datetime, business_at: datetime, how: str
+) -> list[Act]:
     """What follows from a report that stands: the task is closed, and the supply is what it says."""
-    if not close([task.id], how=how, at=at):
-        return []
-    data = {"task": task.id, "kind": task.kind, "outcome": outcome, "reason": task.reason}
-    acts = [Act("fieldwork.closed", f"task {task.id}", task.connection, data)]
-    lit = task.kind == "restore" and supply == "on"
-    if lit and task.order is not None:
-        order = find_order(order=task.order)
-        done = Outcome(0, order.id, "confirmed", "by_hand", at, business_at, order.kind, task.meter, task.connection,
-                       order.due_paise, None)  # fmt: skip
-        acts += draw_consequences([done], at=at, business_at=business_at)
-    return acts
+    acts = []
+    if close([task.id], how=how, at=at):
+        data = {"task": task.id, "kind": task.kind, "outcome": outcome, "reason": task.reason}
+        acts.append(Act("fieldwork.closed", f"task {task.id}", task.connection, data))
+    done = outcome == "done" or (outcome == "not_needed" and task.kind == "restore")
+    if not done or task.order is None:
+        return acts
+    if task.kind == "cut":
+        leave = leave_at(task=task.id, lineman=None, at=told_at)
+        (generation, _) = generations(connections=[task.connection])[task.connection]
+        if leave != generation:
+            # Somebody paid, or stayed the cut, between the leave and this report: as after a sending, light goes on.
+            return acts + _undo(task, "fence_moved", at=at)
+    elif task.kind == "restore" and supply == "on":
+        note_by_hand(task.connection, off=False)
+    else:
+        return acts
+    order = find_order(order=task.order)
+    if overtaken(orders=[order.id]):
+        return acts  # another order has the word by now
+    carried = Outcome(0, order.id, "confirmed", "by_hand", at, business_at, order.kind, task.meter, task.connection,
+                      order.due_paise, None)  # fmt: skip
+    return acts + draw_consequences([carried], at=at, business_at=business_at)
+
+
+def _undo(task: Task, why: str, *, at: datetime) -> list[Act]:
+    """A cut by hand that must not stand is undone at once, without asking whose fault it is."""
+    close([task.id], how="withdrawn", at=at)
+    generation = bump([task.connection], desired="on")[task.connection]
+    cause = f"task {task.id}: {why}"
+    order = open_restore(
+        meter=task.meter, connection=task.connection, ground="nonpayment_s56", cause=cause, fence=generation, at=at
+    )
+    ring("bahal_orders")
+    data = {"task": task.id, "why": why, "order": order}
+    return [Act("fieldwork.cut.undone", f"task {task.id}", task.connection, data)]
 
 
 def _queue(task: Task, told: Told, contradicted: Sequence[str], known: Known, *, at: datetime) -> list[Act]:

@@ -170,6 +170,10 @@ def restore(
         hasten(under_way.id)
         return under_way.id
     dark = standing.dark()
+    asked = standing.for_a_lineman()
+    if asked is not None and dark is None and withdraw(order=asked.id, at=at):
+        data = {"tasks": 1, "cause": cause}
+        acts.append(Act("fieldwork.withdrawn", f"order {asked.id}", fence.connection, data))
     if dark is None and (fence.desired == "on" or standing.cut_for_other_ground()):
         return None
     meter = dark.meter if dark is not None else meters_on(connections=[fence.connection]).get(fence.connection)

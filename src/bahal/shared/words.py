@@ -418,6 +418,8 @@ WORDS: Mapping[str, Section] = {
         "relay_contradicts_itself": ("रिले की दो अवस्थाएँ आपस में नहीं मिलतीं", "the relay's two states contradict"),
         "address_refused": ("मीटर का पता इस स्थापना के बाहर", "the meter's address is outside this instance"),
         "seal_broken": ("मीटर की चाबियाँ खुल नहीं सकीं", "the meter's keys could not be opened"),
+        "not_on_list": ("दो अधिकारियों की सूची में नहीं", "not on a list that two officers signed"),
+        "task_closed": ("कार्य बंद हो चुका", "the task is closed"),
         "press_button": ("मीटर जुड़ने को तैयार: बटन दबाना बाकी", "ready for reconnection: its button must be pressed"),
         "cut_by_hand": ("हाथ से काटा गया था", "it was cut by hand"),
     },

@@ -1,6 +1,7 @@
 """What fieldwork refuses."""
 
 from bahal.shared.errors import USAGE, Refusal
+from bahal.shared.words import CAUSES
 
 
 class TaskUnknown(Refusal):
@@ -58,3 +59,15 @@ class WrongRole(Refusal):
     code = "field_role_wrong"
     hi = "{login} ({role}) यह लाइनमैन कार्य नहीं कर सकते।"
     en = "{login} ({role}) may not do this field work."
+
+
+class LeaveRefused(Refusal):
+    """The connection may not be cut by hand now; `reason` is the first word against it."""
+
+    code = "leave_refused"
+    hi = "कार्य {task}: काटने की अनुमति नहीं — {told_hi}। मत काटें।"
+    en = "Task {task}: no leave to cut: {told_en}. Do not cut."
+
+    def __init__(self, *, task: int, reason: str, reasons: list[str]) -> None:
+        hindi, english = CAUSES.get(reason, (reason, reason))
+        super().__init__(task=task, reason=reason, reasons=reasons, told_hi=hindi, told_en=english)

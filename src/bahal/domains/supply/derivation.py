@@ -9,12 +9,15 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from typing import Any
 
 from bahal.domains.supply.eligibility import COLUMNS, Facts, reasons
 from bahal.domains.supply.errors import DerivationMissing
 from bahal.foundation.rows import one, run
 from bahal.foundation.transactions import transaction_required
 
+BY_HAND = ("no_relay",)
+"""What alone stands against a connection that a lineman may cut under the same warrant."""
 NO_FENCE = ("no_meter",)
 """What stands against a connection that nothing else stands against, but that has no fence to send under."""
 
@@ -48,15 +51,28 @@ class Derivation:
         return hashlib.sha256(self.packed).hexdigest() == self.sha256
 
     @property
+    def _stated(self) -> dict[str, Any]:
+        try:
+            stated: dict[str, Any] = json.loads(zlib.decompress(self.packed))
+        except zlib.error as failure:
+            raise ValueError(str(failure)) from failure
+        return stated
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether meters without a relay were listed too.
+
+        :raises ValueError: the facts do not unpack.
+        """
+        return bool(self._stated.get("by_hand", False))
+
+    @property
     def candidates(self) -> list[Candidate]:
         """Everybody who was judged, in order of the connection.
 
         :raises ValueError: the facts do not unpack.
         """
-        try:
-            stated = json.loads(zlib.decompress(self.packed))
-        except zlib.error as failure:
-            raise ValueError(str(failure)) from failure
+        stated = self._stated
         names = stated["columns"]
         return [
             Candidate(connection, generation, Facts(**dict(zip(names, columns, strict=True))), said)
@@ -69,10 +85,10 @@ def rule_now() -> str:
     return hashlib.sha256(inspect.getsource(reasons).encode()).hexdigest()
 
 
-def packed(candidates: Iterable[Candidate]) -> Derivation:
-    """Everybody's facts as they are kept."""
+def packed(candidates: Iterable[Candidate], *, by_hand: bool = False) -> Derivation:
+    """Everybody's facts as they are kept; `by_hand` if meters without a relay were listed too."""
     rows = [[each.connection, each.generation, each.said, *astuple(each.facts)] for each in candidates]
-    text = json.dumps({"columns": COLUMNS, "rows": rows}, separators=(",", ":"))
+    text = json.dumps({"columns": COLUMNS, "by_hand": by_hand, "rows": rows}, separators=(",", ":"))
     deflated = zlib.compress(text.encode(), 9)
     return Derivation(rule_now(), hashlib.sha256(deflated).hexdigest(), deflated)
 
@@ -100,6 +116,10 @@ def derivation_of(*, drive: int) -> Derivation:
     return Derivation(row[0], row[1], bytes(row[2]))
 
 
-def lines_of(candidates: Iterable[Candidate]) -> Mapping[int, Candidate]:
-    """Those against whom the rule says nothing, by connection, in order."""
-    return {each.connection: each for each in candidates if not each.derived}
+def lines_of(candidates: Sequence[Candidate], *, by_hand: bool = False) -> Mapping[int, Candidate]:
+    """Those against whom the rule says nothing, by connection, in order; after them, if those are listed too, those
+    against whom it says only that their meter has no relay."""
+    found = {each.connection: each for each in candidates if not each.derived}
+    if by_hand:
+        found |= {each.connection: each for each in candidates if tuple(each.derived) == BY_HAND}
+    return found

@@ -31,6 +31,7 @@ TRANSITIONS: tuple[tuple[str, str, str], ...] = (
     ("authorised", "refused", "interlock"),
     ("authorised", "quarantined", "interlock"),
     ("authorised", "expired", "interlock"),
+    ("authorised", "field_task", "interlock"),  # no relay can do it: a lineman goes
     ("claimed", "authorised", "interlock"),
     ("claimed", "sent", "interlock"),
     ("claimed", "confirmed", "interlock"),  # a restore that finds the relay closed

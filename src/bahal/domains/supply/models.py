@@ -9,11 +9,15 @@ OPEN_STATES = ("proposed", "authorised", "claimed", "sent", "unknown", "quaranti
 
 
 class Fence(models.Model):
-    """The connection's generation. It only rises; payment, hold, stay, dispute and meter change bump it."""
+    """The connection's generation. It only rises; payment, hold, stay, dispute and meter change bump it.
+
+    `by_hand`: a lineman had leave to cut here, so that the supply may be off where no relay brings it back.
+    """
 
     connection = models.BigIntegerField(primary_key=True)
     generation = models.BigIntegerField(default=1)
     desired = models.TextField(default="on", choices=[("on", "on"), ("off", "off")])
+    by_hand = models.BooleanField(db_default=False)
 
     class Meta:
         app_label = "supply"

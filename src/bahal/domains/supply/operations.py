@@ -100,6 +100,31 @@ def desire(connections: Sequence[int], desired: Literal["on", "off"]) -> None:
 
 
 @transaction_required
+def note_by_hand(connection: int, *, off: bool) -> None:
+    """Note whether the supply of a locked connection may be off by a lineman's hand."""
+    run("UPDATE supply_fence SET by_hand = %s WHERE connection = %s AND by_hand <> %s", off, connection, off)
+
+
+class Leave(NamedTuple):
+    """What a lineman is told who asks whether he may cut: `cut`, or the first word against it; every reason; until when
+    (business time) a yes is good; the facts as JSON."""
+
+    verdict: str
+    reasons: Sequence[str]
+    until: datetime | None
+    facts: str
+
+
+@transaction_required
+def may_cut_by_hand(*, task: int, lineman: str, business_at: datetime) -> Leave:
+    """Ask the database whether a lineman may cut now, under the switch's, the fence's and the task's locks. The answer
+    is kept, a yes counts under the caps."""
+    row = one("SELECT verdict, reasons, until, facts::text FROM field_may_cut(%s, %s, %s)", task, lineman, business_at)
+    assert row is not None
+    return Leave(*row)
+
+
+@transaction_required
 def propose_drive(drive: NewDrive, *, at: datetime) -> int:
     """Write a drive as proposed; its id."""
     return int(

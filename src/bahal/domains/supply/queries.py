@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -104,9 +104,19 @@ class Standing:
         for order in self.orders:
             if order.kind == "restore":
                 return None
-            if order.state in _UNDER_WAY:
+            if order.state in _UNDER_WAY and not _never_allowed(order):
                 return order if order.ground in _DEBT else None
         return None
+
+    def for_a_lineman(self) -> Order | None:
+        """The latest order, if it is a cut that was given to a lineman."""
+        latest = next(iter(self.orders), None)
+        return latest if latest is not None and latest.kind == "cut" and latest.state == "field_task" else None
+
+
+def _never_allowed(order: Order) -> bool:
+    """Whether no lineman ever had leave for a cut that only a lineman can make."""
+    return order.state == "field_task" and order.reason == "no_relay" and order.sent_at is None
 
 
 def find_order(*, order: int) -> Order:
@@ -309,3 +319,24 @@ def restoring_now(business_at: datetime) -> Restoring | None:
 def restorings() -> list[tuple[str, date, str, str | None]]:
     """Every version: its name, its first day, who proposed it (`product` for the shipped one), who accepted it."""
     return many("SELECT version, effective_from, proposed_by, accepted_by FROM supply_restoring ORDER BY 2, 1")
+
+
+LEAVE_SKEW = timedelta(minutes=2)
+"""A phone's clock may be off by so much when it says when the cut was made."""
+
+
+def leave_at(*, task: int, lineman: str | None, at: datetime) -> int | None:
+    """The fence's generation over which a lineman, or anybody, had leave to cut for a task at a business instant; None
+    if nobody had."""
+    found: int | None = value(
+        "SELECT fence FROM field_leave WHERE task = %s AND verdict = 'cut' AND (%s::text IS NULL OR lineman = %s)"
+        " AND business_at - %s <= %s AND %s < valid_until + %s ORDER BY id DESC LIMIT 1",
+        task,
+        lineman,
+        lineman,
+        LEAVE_SKEW,
+        at,
+        at,
+        LEAVE_SKEW,
+    )
+    return found

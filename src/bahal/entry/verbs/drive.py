@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from bahal.entry import answering
 from bahal.entry.business import enter
 from bahal.entry.verbs import policy
-from bahal.entry.verbs.counter import moment_of
+from bahal.entry.verbs.counter import moment_of, paise_of
 from bahal.shared.errors import ENVIRONMENT, Refusal
 from bahal.shared.home import Home
 from bahal.shared.text import INDIA
@@ -53,6 +54,15 @@ def propose(
     name: Annotated[str, typer.Option(help="What people call it.")] = "",
     opens: Annotated[str, typer.Option(help="ISO moment with zone; the next 10:00 in India unless given.")] = "",
     hours: Annotated[float, typer.Option(min=0.1, max=4.0, help="How long it may run.")] = 4.0,
+    under: Annotated[int | None, typer.Option(help="Only connections under this office of the circle.")] = None,
+    feeder: Annotated[int | None, typer.Option(help="Only connections on this feeder.")] = None,
+    least: Annotated[str, typer.Option(help="Only who may be cut for so many rupees or more.")] = "",
+    most: Annotated[str, typer.Option(help="Only who may be cut for so many rupees or less.")] = "",
+    listed: Annotated[
+        Path | None, typer.Option("--list", help="Only consumers of this CSV file.", exists=True, dir_okay=False)
+    ] = None,
+    skip_errors: Annotated[bool, typer.Option(help="Leave out the file's wrong rows instead of refusing.")] = False,
+    by_hand: Annotated[bool, typer.Option(help="List meters without a relay too: linemen cut those.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show who would be listed, and why others not.")
     ] = False,
@@ -61,13 +71,27 @@ def propose(
     """Derive the list now, show it, sign it as its maker and propose it."""
     clock = enter()
     from bahal.journeys.draft_drive import draft_drive
+    from bahal.journeys.eligibility import Selection
     from bahal.journeys.propose_drive import propose_drive
+    from bahal.journeys.upload_list import ListHasErrors, upload_list
 
     now = clock.now()
     begins = moment_of(opens) if opens else _next_ten(now)
-    draft = draft_drive(
-        office=office, maker=officer, not_before=begins, expires_at=begins + timedelta(hours=hours), business_at=now
+    uploaded = None if listed is None else upload_list(listed.read_bytes(), circle=office)
+    if uploaded is not None and uploaded.errors and not skip_errors:
+        raise ListHasErrors.of(uploaded.errors)
+    selection = Selection(
+        office=under,
+        feeder=feeder,
+        least_paise=paise_of(least) if least else None,
+        most_paise=paise_of(most) if most else None,
+        connections=None if uploaded is None else uploaded.connections,
+        by_hand=by_hand,
     )
+    draft = draft_drive(
+        office=office, maker=officer, not_before=begins, expires_at=begins + timedelta(hours=hours), business_at=now,
+        selection=selection,
+    )  # fmt: skip
     result: dict[str, Any] = {
         "orders": draft.orders,
         "sum_paise": draft.sum_paise,
@@ -76,6 +100,8 @@ def propose(
         "policy_verified": draft.policy_verified,
         "left_out": dict(draft.funnel.excluded),
     }
+    if uploaded is not None:
+        result["wrong_rows"] = [asdict(each) for each in uploaded.errors]
     if not dry_run:
         proposed = propose_drive(
             document=draft.document,
@@ -83,6 +109,7 @@ def propose(
             name=name or f"{begins.astimezone(INDIA):%d-%m-%Y}",
             at=clock.wall(),
             business_at=now,
+            selection=selection,
         )
         result["drive"] = proposed.drive
     answering.answer(

@@ -16,7 +16,7 @@ from bahal.entry.business import enter
 from bahal.entry.verbs.counter import AsJson, moment_of
 from bahal.shared.errors import USAGE, Refusal
 from bahal.shared.home import Home
-from bahal.shared.text import language_of
+from bahal.shared.text import instant, language_of
 from bahal.shared.words import word
 
 Task = Annotated[int, typer.Argument(help="The task's number.")]
@@ -47,6 +47,7 @@ def add_to(app: typer.Typer) -> None:
     field.command("list")(list_tasks)
     for verb in (show, report, settle):
         field.command()(verb)
+    field.command("may-cut")(may_cut)
     app.add_typer(field, name="field")
 
 
@@ -146,6 +147,21 @@ def report(
         supply=supply, seal=seal, wh=wh, photo=kept, latitude=latitude, longitude=longitude, note=note,
     )  # fmt: skip
     _answer(asdict(report_task(told, at=clock.wall(), business_at=now)), as_json=as_json)
+
+
+def may_cut(task: Task, lineman: Lineman = "lineman", as_json: AsJson = False) -> None:
+    """Ask, immediately before cutting by hand, whether it may be done. A yes is good for some minutes."""
+    clock = enter()
+    from bahal.journeys.ask_leave import ask_leave
+
+    leave = ask_leave(task=task, lineman=lineman, at=clock.wall(), business_at=clock.now())
+    shown = asdict(leave) | {"until": leave.until.isoformat() if as_json else instant(leave.until)}
+    answering.answer(
+        shown,
+        as_json=as_json,
+        hi="कार्य {task}: उपभोक्ता {connection} को {until} तक काट सकते हैं",
+        en="Task {task}: consumer {connection} may be cut until {until}",
+    )
 
 
 def settle(

@@ -339,6 +339,18 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "कार्य {task} की विरोध वाली रिपोर्ट {report} नहीं मानी गई: {reason}।",
         "Contradicted report {report} on field task {task} declined: {reason}.",
     ),
+    "fieldwork.cut.allowed": (
+        "कार्य {task}: हाथ से काटने की अनुमति {until} तक, बाड़ {fence}।",
+        "Field task {task}: leave to cut by hand until {until}, fence {fence}.",
+    ),
+    "fieldwork.cut.refused": (
+        "कार्य {task}: हाथ से काटने की अनुमति नहीं: {reason}।",
+        "Field task {task}: no leave to cut by hand: {reason}.",
+    ),
+    "fieldwork.cut.undone": (
+        "कार्य {task} का हाथ से किया विच्छेदन वापस ({why}): पुनर्संयोजन आदेश {order}।",
+        "The cut by hand of field task {task} is undone ({why}): restore order {order}.",
+    ),
     "relay.mismatch": (
         "मीटर {meter} पर मेल नहीं ({kind}): जाँच कतार {mismatch}।",
         "Meter {meter} does not agree ({kind}): queued for inquiry as {mismatch}.",

@@ -57,8 +57,10 @@ CREATE TABLE interlock_line (
     circle integer NOT NULL,
     fence bigint NOT NULL,
     paise bigint NOT NULL,
-    position integer NOT NULL
+    position integer NOT NULL,
+    by_hand boolean NOT NULL DEFAULT false    -- its meter has no relay: a lineman cuts, by leave asked on the spot
 );
+CREATE INDEX interlock_line_by_hand ON interlock_line (drive) WHERE by_hand;
 CREATE INDEX ON interlock_line (drive);
 CREATE INDEX ON interlock_line (connection);
 

@@ -11,8 +11,10 @@ BEGIN
     INSERT INTO interlock_warrant (warrant, drive, list_sha256, orders, maker, checker, profile, canary, not_before, expires_at)
     VALUES (p_warrant, p_drive, p_list_sha256, cardinality(p_orders), p_maker, p_checker, p_profile->>'name',
             (p_profile->>'canary')::integer, p_not_before, p_expires_at);
-    INSERT INTO interlock_line (order_id, warrant, drive, meter, connection, transformer, feeder, circle, fence, paise, position)
-    SELECT l.order_id, p_warrant, p_drive, l.meter, l.connection, t.id, t.feeder_id, circle.id, l.fence, l.paise, l.position
+    INSERT INTO interlock_line (order_id, warrant, drive, meter, connection, transformer, feeder, circle, fence, paise,
+                                position, by_hand)
+    SELECT l.order_id, p_warrant, p_drive, l.meter, l.connection, t.id, t.feeder_id, circle.id, l.fence, l.paise, l.position,
+           coalesce(mm.phase = 3, false)
     FROM unnest(p_orders, p_meters, p_connections, p_fences, p_paise, p_positions)
          AS l (order_id, meter, connection, fence, paise, position)
     JOIN network_connection c ON c.id = l.connection
@@ -21,7 +23,9 @@ BEGIN
     JOIN offices_office subdivision ON subdivision.id = centre.parent_id
     JOIN offices_office division ON division.id = subdivision.parent_id
     JOIN offices_office circle ON circle.id = division.parent_id
-    JOIN interlock_meter im ON im.meter = l.meter AND im.connection = l.connection;
+    LEFT JOIN interlock_meter im ON im.meter = l.meter AND im.connection = l.connection
+    LEFT JOIN meters_meter mm ON mm.serial = l.meter AND mm.connection = l.connection
+    WHERE im.meter IS NOT NULL OR mm.phase = 3;
     GET DIAGNOSTICS lines = ROW_COUNT;
     INSERT INTO interlock_cap (scope, bucket, ceiling) VALUES ('drive:' || p_drive, '', (p_profile->>'drive')::integer);
     INSERT INTO interlock_cap (scope, bucket, ceiling)
@@ -100,7 +104,10 @@ CREATE FUNCTION interlock_claim(
           AND (o.not_until IS NULL OR o.not_until < clock_timestamp())
           AND m.lease_until < clock_timestamp()
           -- A cut that two officers did not sign is not even dialled, though its drive be registered.
-          AND (o.kind = 'restore' OR EXISTS (SELECT FROM interlock_line l WHERE l.order_id = o.id AND l.meter = o.meter))
+          AND (o.kind = 'restore' OR EXISTS (SELECT FROM interlock_line l WHERE l.order_id = o.id AND l.meter = o.meter
+                                             AND NOT l.by_hand))
+          -- What a lineman may have cut, a relay cannot bring back.
+          AND (o.kind = 'cut' OR NOT EXISTS (SELECT FROM supply_fence f WHERE f.connection = o.connection AND f.by_hand))
           AND (o.kind = 'cut' OR NOT EXISTS (
               SELECT FROM supply_order c WHERE c.meter = o.meter AND c.kind = 'cut' AND c.state || '' IN ('claimed', 'sent', 'unknown')
                 AND c.state IN ('proposed', 'authorised', 'claimed', 'sent', 'unknown', 'quarantined')))  -- as one_open_cut has it
@@ -356,6 +363,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public AS $$
            count(*) FILTER (WHERE o.state = 'field_task'),
            count(*) FILTER (WHERE o.state IN ('cancelled', 'refused', 'quarantined', 'expired'))
     FROM interlock_warrant w JOIN supply_order o ON o.drive = w.drive AND o.position < w.canary
+    JOIN interlock_line l ON l.order_id = o.id AND NOT l.by_hand
     WHERE w.drive = p_drive
 $$;
 

@@ -30,12 +30,15 @@ GRANT INSERT, DELETE, UPDATE (all_before) ON billing_batch TO app;
 GRANT EXECUTE ON FUNCTION billing_sum TO app, reader;
 GRANT UPDATE (served_on, service) ON notices_writtennotice TO app;
 GRANT UPDATE (taken_until, tries, sent_at, receipt, delivery, delivered_at) ON notices_message TO app;
-GRANT UPDATE (generation, desired) ON supply_fence TO app;
+GRANT UPDATE (generation, desired, by_hand) ON supply_fence TO app;
 GRANT UPDATE (state, checker, checker_signature, signed_at, started_at, ended_at, reason) ON supply_drive TO app;
 GRANT UPDATE (state, cause, reason) ON supply_order TO app;
 GRANT UPDATE (handled_at) ON supply_result TO app;
 GRANT UPDATE (handled_at) ON protection_event TO app;
 GRANT UPDATE (closed_at, closed_how) ON fieldwork_task TO app;
+-- Whether a lineman may cut is the owner's to say, each time he asks.
+GRANT EXECUTE ON FUNCTION field_may_cut, authority_by_hand TO app;
+GRANT EXECUTE ON FUNCTION interlock_hand_over TO interlock;
 GRANT INSERT ON fieldwork_report, meters_mismatch TO app;
 GRANT UPDATE (closed_at, closed_by, outcome) ON meters_mismatch TO app;
 GRANT INSERT, UPDATE (closed, control_state, source, seen_at) ON meters_relay TO app;

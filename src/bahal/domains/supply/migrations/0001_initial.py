@@ -78,6 +78,7 @@ class Migration(migrations.Migration):
                 ("connection", models.BigIntegerField(primary_key=True, serialize=False)),
                 ("generation", models.BigIntegerField(default=1)),
                 ("desired", models.TextField(choices=[("on", "on"), ("off", "off")], default="on")),
+                ("by_hand", models.BooleanField(db_default=False)),
             ],
         ),
         migrations.CreateModel(

@@ -1,6 +1,7 @@
 """What fieldwork refuses."""
 
-from bahal.shared.errors import USAGE, Refusal
+from bahal.shared.errors import USAGE, Refusal, filled
+from bahal.shared.text import Language
 from bahal.shared.words import CAUSES
 
 
@@ -65,9 +66,11 @@ class LeaveRefused(Refusal):
     """The connection may not be cut by hand now; `reason` is the first word against it."""
 
     code = "leave_refused"
-    hi = "कार्य {task}: काटने की अनुमति नहीं — {told_hi}। मत काटें।"
-    en = "Task {task}: no leave to cut: {told_en}. Do not cut."
+    hi = "कार्य {task}: काटने की अनुमति नहीं — {against}। मत काटें।"
+    en = "Task {task}: no leave to cut: {against}. Do not cut."
 
-    def __init__(self, *, task: int, reason: str, reasons: list[str]) -> None:
-        hindi, english = CAUSES.get(reason, (reason, reason))
-        super().__init__(task=task, reason=reason, reasons=reasons, told_hi=hindi, told_en=english)
+    def text(self, language: Language) -> str:
+        """The sentence in one language, the reason in its words."""
+        reason = str(self.data["reason"])
+        against = CAUSES[reason][language != "hi"] if reason in CAUSES else reason
+        return filled(self.hi if language == "hi" else self.en, self.data | {"against": against})

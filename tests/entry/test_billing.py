@@ -72,6 +72,15 @@ def test_from_a_file_of_readings_to_a_page(house: House, tmp_path: Path) -> None
     assert all(line["hi"] and line["en"] for line in shown["lines"])
     assert "₹1,232.00" in house.bahal("bill", "show", number)
 
+    assert house.told("bill", "show", number, "--line", 1, code=3)["error"] == "lake_unknown"
+    house.bahal("lake", "make")
+    line = house.told("bill", "show", number, "--line", 1)
+    assert (line["billed_by"], line["stretches"][0]["register_wh"], line["stretches"][0]["unknown"]) == (
+        "register", 250_000, 30 * 48,
+    )  # fmt: skip
+    assert "No half hour" in house.bahal("bill", "show", number, "--line", 1)
+    assert "00:00-00:30" in house.bahal("bill", "show", number, "--line", 1, "--day", "2025-09-01")
+
     page = tmp_path / "bill.pdf"
     house.bahal("bill", "pdf", number, "--out", page)
     assert page.read_bytes().startswith(b"%PDF")

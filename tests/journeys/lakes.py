@@ -21,8 +21,9 @@ def lay_lake(folder: Path, *, buckets: int = 2) -> Lake:
 
 
 def validated(
-    lake: Lake, day: date, days: Mapping[str, Ints], *, run: int = 1, estimated: Mapping[str, list[int]] | None = None
-) -> None:
+    lake: Lake, day: date, days: Mapping[str, Ints], *, run: int = 1, estimated: Mapping[str, list[int]] | None = None,
+    flags: int = 0,
+) -> None:  # fmt: skip
     """Write meters' validated days (Wh by interval); `estimated` names the intervals that were not measured."""
     marks = estimated or {}
     for bucket in range(lake.buckets):
@@ -42,7 +43,7 @@ def validated(
                 "meter": pa.array(these, pa.string()),
                 "run": pa.array([run] * count, pa.int64()),
                 "slots": pa.array([slots] * count, pa.int16()),
-                "flags": pa.array([0] * count, pa.int32()),
+                "flags": pa.array([flags] * count, pa.int32()),
                 "wh": lists(wh),
                 "estimated": pa.array(bits, pa.binary()),
                 "total_wh": pa.array(wh.sum(axis=1, dtype=np.int64)),

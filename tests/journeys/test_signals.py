@@ -160,7 +160,7 @@ def test_a_validated_day_is_its_meter_s_latest_run_in_half_hours(lake: Lake) -> 
     assert found["B"][0].tolist() == (quarters[::2] + quarters[1::2]).tolist()
     assert (found["C"][0][:2].tolist(), int(found["C"][0].sum())) == ([4, 3], 168)
     assert np.flatnonzero(found["A"][1]).tolist() == [0, 47]
-    (mine,) = meter_days(lake, meter="A", days=[day, day + timedelta(days=1)]).values()
+    (mine,) = meter_days(lake, meter="A", start=day, end=day + timedelta(days=2)).values()
     assert (mine.total_wh, mine.estimated) == (960, 2)
 
 

@@ -25,6 +25,7 @@ from bahal.domains.supply.life import GROUNDS, STATES
 from bahal.domains.supply.models import Drive
 from bahal.journeys.bill_cycle import BUSY, CREDIT_BALANCE
 from bahal.journeys.determine import WHY_NOT
+from bahal.journeys.open_line import NAMES
 from bahal.shared.errors import Refusal, names_in, registered
 from bahal.shared.words import WORDS
 
@@ -68,6 +69,7 @@ def codes() -> dict[str, set[str]]:
         "ends of alerts": {"restored", "same_cause", *ALERT_OUTCOMES},
         "ends of warnings": set(WARNING_OUTCOMES),
         "held bills": set(HELD_FOR),
+        "half hours": set(NAMES.values()),
         "unbilled": {*WHY_NOT, BUSY, CREDIT_BALANCE},
         "channels": set(CHANNELS),
         "instruments": set(INSTRUMENTS),

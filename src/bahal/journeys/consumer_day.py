@@ -128,7 +128,7 @@ def consumer_day(*, connection: int, lake: Lake, business_at: datetime) -> Consu
     yesterday = today - timedelta(days=1)
     month = yesterday.replace(day=1)
     first = min(month, today - timedelta(days=PAST_DAYS))
-    known = meter_days(lake, meter=meter, days=[first + timedelta(days=n) for n in range((today - first).days)])
+    known = meter_days(lake, meter=meter, start=first, end=today)
     this_month = [each for day, each in known.items() if day >= month]
     projection, why_not = None, None
     try:

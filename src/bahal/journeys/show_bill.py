@@ -15,7 +15,8 @@ from bahal.domains.billing.queries import Bill, Month, bills_by_number, explanat
 from bahal.domains.consumers.queries import both_names_of
 from bahal.domains.ledger.queries import Before, before_bills
 from bahal.domains.meters.queries import meters_on
-from bahal.domains.tariffs.lines import Line, Rating, read_stored
+from bahal.domains.tariffs.lines import Line, RatedPiece, Rating, read_stored
+from bahal.domains.tariffs.opening import Way, way_of
 from bahal.domains.tariffs.queries import Acceptance, acceptances
 from bahal.domains.tariffs.telling import sentence, split_sentence, thousandths
 from bahal.foundation.rows import many
@@ -100,8 +101,20 @@ class Shown:
     before: Before
     months: Sequence[Month]
 
+    @property
+    def opening(self) -> Mapping[int, Way]:
+        """The lines, counted from 1, that rest on what was used, and how each opens to the half hours behind it."""
+        ways = {nth: way_of(self.lines[nth - 1].line, piece) for nth, piece in self.placed.items()}
+        return {nth: way for nth, way in ways.items() if way is not None}
+
+    @property
+    def placed(self) -> Mapping[int, RatedPiece]:
+        """The piece of each line, counted from 1; lines of the whole bill have none."""
+        pieces = [piece for piece in self.rating.pieces for _ in piece.lines]
+        return dict(enumerate(pieces, 1))
+
     def as_json(self) -> dict[str, Any]:
-        """For programs: paise, Wh, ISO days."""
+        """For programs: paise, Wh, ISO days. A line that `opens` has half hours behind it (`open_line`)."""
         bill = self.bill
         return {
             "number": bill.number,
@@ -116,7 +129,10 @@ class Shown:
             "estimated": bill.estimated,
             "supplementary": bill.supplementary,
             "paise": bill.paise,
-            "lines": [{**each.line._asdict(), **each.words} for each in self.lines],
+            "lines": [
+                {"number": nth, "opens": nth in self.opening, **each.line._asdict(), **each.words}
+                for nth, each in enumerate(self.lines, 1)
+            ],
             "notes": [dict(each) for each in self.notes],
             "registers": [
                 {
@@ -148,7 +164,9 @@ class Shown:
             f"{period}, {thousandths(bill.consumption_wh)} {'यूनिट' if hi else 'units'}",
             f"{'जारी' if hi else 'Issued'} {day(bill.issued_on)}, {'देय' if hi else 'due'} {day(bill.due_on)}",
         ]
-        rows += [f"  {rupees(each.line.paise):>14}  {each.words[language]}" for each in self.lines]
+        rows += [
+            f"{nth:>3} {rupees(each.line.paise):>12}  {each.words[language]}" for nth, each in enumerate(self.lines, 1)
+        ]
         rows.append(f"  {rupees(bill.paise):>14}  {'इस अवधि का बिल' if hi else 'Bill of this period'}")
         rows += [
             f"  {rupees(paise):>14}  {DUES[account][0 if hi else 1]}" for account, paise in self.before.dues.items()

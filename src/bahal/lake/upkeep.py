@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import pyarrow.compute as pc
 
-from bahal.lake.layout import SCHEMAS, Lake, grid
+from bahal.lake.layout import SCHEMAS, WRITER, Lake, grid
 from bahal.lake.vee.rules import MISSING_VALUE, Rule
 
 SAFE: Final = timedelta(days=7)
@@ -41,7 +41,7 @@ def compact(lake: Lake, *, day: date, safe: timedelta = SAFE) -> Compacted:
     before = after = removed = 0
     for name in SCHEMAS:
         table = lake.table(name)
-        done = table.optimize.compact(partition_filters=[("day", "=", day.isoformat())])
+        done = table.optimize.compact(partition_filters=[("day", "=", day.isoformat())], writer_properties=WRITER)
         before += done["numFilesRemoved"]
         after += done["numFilesAdded"]
         removed += len(

@@ -250,6 +250,12 @@ WORDS: Mapping[str, Section] = {
         "credit_balance": ("देने को कुछ नहीं, जमा अधिक", "nothing to pay, more to credit"),
         "busy": ("खाते पर दूसरा काम चल रहा था", "another act on the account was under way"),
     },
+    "half hours": {
+        "measured": ("मापा", "measured"),
+        "estimated": ("अनुमानित", "estimated"),
+        "edited": ("दो अधिकारियों ने डाला", "put in by two officers"),
+        "unknown": ("ज्ञात नहीं", "not known"),
+    },
     "zones of the day": {
         "peak": ("व्यस्त समय", "peak hours"),
         "solar": ("सौर समय", "solar hours"),

@@ -103,6 +103,18 @@ def edits_of(*, day: date) -> list[Edit]:
     return [Edit(*row) for row in rows]
 
 
+def edits_in_force(*, meter: str, start: date, end: date) -> list[Edit]:
+    """The edits of a meter's days in `[start, end)` that a run has taken: what they put in stands in the lake."""
+    rows = many(
+        f"SELECT {_EDIT} FROM readings_edit WHERE meter = %s AND day >= %s AND day < %s"  # noqa: S608
+        " AND accepted_by IS NOT NULL AND run IS NOT NULL ORDER BY accepted_at, id",
+        meter,
+        start,
+        end,
+    )
+    return [Edit(*row) for row in rows]
+
+
 def edits_to_take(*, start: date, end: date) -> dict[date, list[Edit]]:
     """Accepted edits that no run has taken yet, of days in `[start, end)`."""
     found: dict[date, list[Edit]] = {}

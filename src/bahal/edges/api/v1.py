@@ -8,6 +8,7 @@ from ninja import Field, Header, NinjaAPI, Query, Schema, Status
 from ninja.errors import HttpError, ValidationError
 
 from bahal.edges.answers import DatabaseAway, refused
+from bahal.edges.api.bills import router as bills
 from bahal.edges.api.consumers import router as consumers
 from bahal.edges.clock import clock
 from bahal.edges.entrance import admit
@@ -18,6 +19,7 @@ from bahal.shared.errors import Refusal
 
 api = NinjaAPI(title="Bahal", version="1", docs_url=None, openapi_url="/openapi.json", urls_namespace="api-v1")
 api.add_router("/consumers", consumers)
+api.add_router("/bills", bills)
 
 
 class BodyMalformed(Refusal):

@@ -13,6 +13,7 @@ from bahal.entry import answering
 from bahal.entry.billing import bill_month
 from bahal.entry.business import enter
 from bahal.shared.errors import REFUSED, USAGE, Refusal
+from bahal.shared.home import Home
 from bahal.shared.money import rupees
 from bahal.shared.text import day, language_of
 from bahal.shared.words import WORDS, word
@@ -136,14 +137,32 @@ def run(
 
 def show(
     number: Annotated[str, typer.Argument(help="The bill's number, such as 202510-2200000001.")],
+    line: Annotated[int, typer.Option(help="Open this line down to the half hours behind it.")] = 0,
+    of_day: Annotated[str, typer.Option("--day", help="With --line: this day half hour by half hour.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """A bill, line by line, each with its reason; with --json in both languages."""
     enter()
+    if line or of_day:
+        _show_line(number, line, None if not of_day else _day(of_day), as_json=as_json)
+        return
     from bahal.journeys.show_bill import show_bill
 
     shown = show_bill(number=number)
     typer.echo(json.dumps(shown.as_json(), ensure_ascii=False) if as_json else shown.text(language_of()))
+
+
+def _show_line(number: str, line: int, of_day: date | None, *, as_json: bool) -> None:
+    from bahal.journeys.open_line import open_line
+    from bahal.lake.layout import lake_uri, open_lake
+
+    opened = open_line(number=number, line=line, lake=open_lake(lake_uri(Home.of().path)))
+    if as_json:
+        typer.echo(json.dumps(opened.as_json(), ensure_ascii=False))
+    elif of_day is None:
+        typer.echo(opened.text(language_of()))
+    else:
+        typer.echo(opened.day_text(of_day, language_of()))
 
 
 def pdf(

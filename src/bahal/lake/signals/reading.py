@@ -1,8 +1,7 @@
 """A bucket's validated day as signals read it: each meter once, by its latest run, in half hours."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bahal.lake.layout import Lake, grid
+from bahal.lake.vee.rules import MISSING_VALUE
 
 SLOTS: Final = 48
 """Half hours of a day; quarters are summed, hours are halved."""
@@ -89,33 +89,51 @@ def _half_marks(marks: Mask) -> Mask:
 
 @dataclass(frozen=True, slots=True)
 class MeterDay:
-    """One meter's validated day: Wh by half hour, how many of those were estimated, Wh of the day."""
+    """One meter's validated day by half hours: Wh, which of them nobody measured, which stayed empty (0 Wh here), the
+    intervals that the meter has a day, and what was found in it (`Rule` bits)."""
 
     day: date
     wh: Ints
-    estimated: int
+    unmeasured: Mask
+    empty: Mask
     total_wh: int
+    slots: int
+    flags: int
+
+    @property
+    def estimated(self) -> int:
+        """How many half hours nobody measured."""
+        return int(self.unmeasured.sum())
 
 
-def meter_days(lake: Lake, *, meter: str, days: Iterable[date]) -> dict[date, MeterDay]:
-    """Those of a meter's days that were validated."""
-    bucket = int(lake.bucket_of([meter])[0])
+_COLUMNS: Final = ["run", "slots", "flags", "wh", "estimated", "total_wh"]
+
+
+def meter_days(lake: Lake, *, meter: str, start: date, end: date) -> dict[date, MeterDay]:
+    """Those of a meter's days in `[start, end)` that were validated, each by its latest run."""
+    rows = lake.rows_of_meter("validated", meter=meter, start=start, end=end, columns=_COLUMNS)
+    latest: dict[date, int] = {}
+    runs = rows["run"].to_pylist()
+    for nth, day in enumerate(rows["day"].to_pylist()):
+        if day not in latest or runs[nth] > runs[latest[day]]:
+            latest[day] = nth
     found = {}
-    columns = ["meter", "run", "slots", "wh", "estimated", "total_wh"]
-    for day in days:
-        rows = lake.rows("validated", day=day, bucket=bucket, columns=columns)
-        mine = latest_rows(rows.filter(pc.equal(rows["meter"], meter)))
-        if mine.num_rows:
-            read = _part(mine, mine["slots"][0].as_py())
-            found[day] = MeterDay(day, read.wh[0], int(read.estimated[0].sum()), int(read.total_wh[0]))
-    return found
+    for slots in sorted(set(rows["slots"].to_pylist())):
+        mine = rows.take(pa.array([nth for nth in latest.values() if rows["slots"][nth].as_py() == slots], pa.int64()))
+        read = _part(mine, slots)
+        holes = _half_marks(np.asarray(grid(mine["wh"], slots, missing=MISSING_VALUE) == MISSING_VALUE))
+        flags = mine["flags"].to_pylist()
+        for nth, day in enumerate(mine["day"].to_pylist()):
+            found[day] = MeterDay(
+                day, read.wh[nth], read.estimated[nth], holes[nth], int(read.total_wh[nth]), slots, flags[nth]
+            )
+    return dict(sorted(found.items()))
 
 
 def intervals_of(lake: Lake, *, meter: str, day: date) -> list[int] | None:
     """A meter's validated intervals of a day in its own length, Wh; None where the day was not validated."""
-    bucket = int(lake.bucket_of([meter])[0])
-    rows = lake.rows("validated", day=day, bucket=bucket, columns=["meter", "run", "wh"])
-    mine = latest_rows(rows.filter(pc.equal(rows["meter"], meter)))
+    end = day + timedelta(days=1)
+    mine = latest_rows(lake.rows_of_meter("validated", meter=meter, start=day, end=end, columns=["run", "wh"]))
     if not mine.num_rows:
         return None
     found: list[int] = mine["wh"][0].as_py()

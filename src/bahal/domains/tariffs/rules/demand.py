@@ -5,6 +5,7 @@ Each acts only where the meter measured it: no highest demand, no zones and no a
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from bahal.domains.tariffs.determinants import Facts
@@ -12,6 +13,9 @@ from bahal.domains.tariffs.lines import DIVISOR, Line
 from bahal.domains.tariffs.rules.contract import BY_DEMAND, Act, Base, Charge, Piece, Rule, Slip, percent_line
 from bahal.domains.tariffs.table import Table
 from bahal.shared.money import divided
+
+HALF_HOURS = 48
+_STRETCH = re.compile(r"([01][0-9]|2[0-3]):(00|30)-([01][0-9]|2[0-4]):(00|30)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +28,15 @@ class Excess:
 
 @dataclass(frozen=True, slots=True)
 class Zones:
-    """For loads above `above` W: a signed percentage of the energy charge by zone, each with its path."""
+    """For loads above `above` W: a signed percentage of the energy charge by zone, each with its path.
+
+    `hours` are each zone's half hours of the day, counted from midnight, as the schedule states them. They tell which
+    half hours are behind a line; what is billed is what the meter counted in its zones.
+    """
 
     above: int
     percents: dict[str, tuple[int, str]]
+    hours: dict[str, frozenset[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,24 @@ def _read_zones(table: Table) -> Zones:
     percents = {}
     for zone, key, sign in (("peak", "peak_percent", 1), ("solar", "solar_rebate_percent", -1)):
         percents[zone] = (sign * table.percent(key), table.record(key))
-    return Zones(above, percents)
+    hours = {zone: _hours(table, f"{zone}_hours") for zone in percents if f"{zone}_hours" in table}
+    if len(frozenset[int]().union(*hours.values())) != sum(map(len, hours.values())):
+        raise table.wrong("solar_hours", "hours of two zones")
+    return Zones(above, percents, hours)
+
+
+def _hours(table: Table, key: str) -> frozenset[int]:
+    """The half hours of stretches such as `18:00-22:30`."""
+    found: set[int] = set()
+    for each in table.texts(key):
+        match = _STRETCH.fullmatch(each)
+        low, high = (
+            (int(match[1]) * 2 + int(match[2]) // 30, int(match[3]) * 2 + int(match[4]) // 30) if match else (0, 0)
+        )
+        if not low < high <= HALF_HOURS:
+            raise table.wrong(key, f"{each}: half hours such as 18:00-22:30 expected")
+        found.update(range(low, high))
+    return frozenset(found)
 
 
 def _read_factor(table: Table) -> Factor:

@@ -1,6 +1,6 @@
 """A line of a bill down to its half hours: one bill's month among a hundred thousand meters, from the question to JSON.
 
-A circle is billed for August as `bench.bills` does it; the lake holds that month of every meter as validation leaves it,
+A circle is billed for August as `bench.bills` does it; the lake holds that month of every meter as validation left it,
 a day and bucket a commit. Asked is the first line of bills drawn at random, through the journey as the role `app`; each
 figure is one bill's, none is asked twice. Of each answer the half hours are compared with what was laid.
 

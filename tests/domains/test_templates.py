@@ -2,22 +2,22 @@
 
 import pytest
 
-from bahal.domains.notices.models import MESSAGE_KINDS
-from bahal.domains.notices.operations import URGENCY
+from bahal.domains.notices.operations import CHAINED, URGENCY
 from bahal.domains.notices.templates import LONGEST_VARIABLE, PRESS_BUTTON, TEMPLATES, Template, template
 from bahal.shared.errors import names_in
 
+SHORT = ("cut", "restored", "payment")
 LONGEST = {"consumer": "2200000001", "amount": "₹99,99,999.00", "time": "10:00", "receipt": "BHL-251124-0000001"}
 
 
 def test_each_kind_is_written_in_both_languages_with_the_same_variables() -> None:
     assert {(each.kind, each.language) for each in TEMPLATES} == {
-        (kind, language) for kind in (*MESSAGE_KINDS, PRESS_BUTTON) for language in ("hi", "en")
+        (kind, language) for kind in (*SHORT, PRESS_BUTTON) for language in ("hi", "en")
     }
     assert names_in(template(PRESS_BUTTON, "hi").text) == names_in(template("restored", "hi").text)
-    for kind in (*MESSAGE_KINDS, PRESS_BUTTON):
+    for kind in (*SHORT, PRESS_BUTTON):
         assert names_in(template(kind, "hi").text) == names_in(template(kind, "en").text)
-    assert set(URGENCY) == set(MESSAGE_KINDS)
+    assert set(URGENCY) == {*SHORT, *CHAINED}
     assert len({each.id for each in TEMPLATES}) == len(TEMPLATES)
 
 

@@ -88,17 +88,24 @@ _DEBTS = (
     CROSS JOIN LATERAL (VALUES ('receivable', b.connection, b.id, b.paise), ('revenue', NULL, NULL, -b.paise))
         AS side (account, connection, bill, paise)""",
     """WITH notice AS (
-        INSERT INTO notices_writtennotice (connection, paise, issued_on, served_on, service, sha256)
-        SELECT connection, paise, '2025-10-01', '2025-10-08', 'registered post', md5(number) FROM billing_bill
+        INSERT INTO notices_writtennotice (connection, paise, issued_on, sha256)
+        SELECT connection, paise, '2025-10-01', md5(number) FROM billing_bill
         RETURNING id, connection
     )
     INSERT INTO notices_noticedbill (notice, bill)
     SELECT n.id, b.id FROM notice n JOIN billing_bill b ON b.connection = n.connection""",
-    """INSERT INTO notices_message (connection, kind, channel, phone, template, text, business_on, queued_at, tries,
-        sent_at, receipt, delivery, delivered_at)
-    SELECT %(first)s + n, 'reminder', 'sms', '9000000000', 'reminder', '...', %(day)s::date - back, now(), 1, now(),
-        'R' || n || '-' || back, 'delivered', now()
-    FROM generate_series(0, %(count)s - 1) n, generate_series(1, 3) back""",
+    """SELECT notices_append(jsonb_agg(jsonb_build_object(
+        'connection', a.connection, 'machine', a.machine, 'attempt', 1, 'event', e.event, 'notice', a.notice,
+        'day', a.day, 'channel', a.channel,
+        'template', 't', 'template_version', 1, 'text', '...', 'at', a.day, 'business_at', a.day,
+        'effective_on', CASE e.event WHEN 'delivered' THEN a.arrived END
+    ) ORDER BY a.day, e.event), 'test', now(), now())
+    FROM (
+        SELECT connection, 'statutory' AS machine, id AS notice, '2025-10-01'::date AS day,
+            '2025-10-08'::date AS arrived, 'letter' AS channel FROM notices_writtennotice
+        UNION ALL SELECT %(first)s + n, 'reminder', NULL, %(day)s::date - back, %(day)s::date - back, 'sms'
+        FROM generate_series(0, %(count)s - 1) n, generate_series(1, 3) back
+    ) AS a, (VALUES ('asked'), ('delivered')) AS e (event)""",
 )
 
 
@@ -110,7 +117,7 @@ def lay_circle(owner: Connection, *, count: int, due_paise: int = DUE_PAISE, fir
         owner.execute(_POLICY, (POLICY,))
         for statement in (*_NETWORK, *_DEBTS):
             owner.execute(statement, values)
-    for table in ("billing_bill", "ledger_posting", "notices_noticedbill", "notices_message", "network_connection"):
+    for table in ("billing_bill", "ledger_posting", "notices_noticedbill", "notices_step", "network_connection"):
         owner.execute(f"ANALYZE {table}")
 
 

@@ -278,7 +278,9 @@ def test_the_dark_are_followed_step_by_step_each_with_its_day(database: Database
     assert balance(connection=stays).due_paise == 5_000_00
     assert follow(45) == ({"permanent_notice": 1}, [])
     (notice,) = one("SELECT notice FROM arrears_step WHERE step = 'permanent_notice'") or (0,)
-    assert one("SELECT paise, served_on FROM notices_writtennotice WHERE id = %s", notice) == (5_000_00, None)
+    assert one("SELECT paise, purpose FROM notices_writtennotice WHERE id = %s", notice) == (
+        5_000_00, "permanent_disconnection",
+    )  # fmt: skip
     assert follow(200) == ({}, [])
     served = date(2026, 1, 12)
     at_service = times(place, town.TEN + timedelta(days=50))

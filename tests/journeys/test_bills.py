@@ -8,7 +8,7 @@ from bahal.domains.billing.errors import BillMalformed, BillNumberTaken
 from bahal.domains.billing.operations import NewBill
 from bahal.domains.ledger.queries import balance
 from bahal.domains.notices.errors import NoticeMalformed
-from bahal.domains.notices.operations import NewNotice
+from bahal.domains.notices.issuing import NewNotice
 from bahal.foundation.rows import value
 from bahal.journeys.post_bills import post_bills
 from bahal.journeys.serve_written_notices import serve_written_notices

@@ -16,7 +16,10 @@ def confirm(place: town.Town) -> int:
 
 
 def kinds(connection: int) -> list[str]:
-    rows = many("SELECT kind FROM notices_message WHERE connection = %s AND kind <> 'reminder' ORDER BY id", connection)
+    rows = many(
+        "SELECT kind FROM notices_message WHERE connection = %s AND kind NOT IN ('reminder', 'statutory') ORDER BY id",
+        connection,
+    )
     return [row[0] for row in rows]
 
 

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 import psycopg
 import pytest
 
+from tests import notices
+
 TEN_ON_MONDAY = datetime(2025, 11, 24, 4, 30, tzinfo=UTC)
 CONNECTION = 2_201_000_001
 
@@ -25,12 +27,9 @@ class Bill:
 def enforceable_rupees(app: psycopg.Connection, bills: list[Bill], *, paid: int) -> int:
     """Post the bills and one payment, serve a notice over the noticed ones, and ask."""
     monday = date(2025, 11, 24)
-    notice = app.execute(
-        "INSERT INTO notices_writtennotice (connection, paise, issued_on, served_on, service, sha256)"
-        " VALUES (%s, 0, %s, %s, 'post', '') RETURNING id",
-        [CONNECTION, monday - timedelta(days=25), monday - timedelta(days=20)],
-    ).fetchone()
-    assert notice is not None
+    notice = notices.serve(
+        app, CONNECTION, bills=[], issued_on=monday - timedelta(days=25), served_on=monday - timedelta(days=20)
+    )
     for n, bill in enumerate(bills):
         issued = monday - timedelta(days=bill.days_ago)
         row = app.execute(
@@ -42,7 +41,7 @@ def enforceable_rupees(app: psycopg.Connection, bills: list[Bill], *, paid: int)
         assert row is not None
         post(app, "bill", f"b{n}", "revenue", bill.rupees * 100)
         if bill.noticed:
-            app.execute("INSERT INTO notices_noticedbill (notice, bill) VALUES (%s, %s)", [notice[0], row[0]])
+            app.execute("INSERT INTO notices_noticedbill (notice, bill) VALUES (%s, %s)", [notice, row[0]])
     if paid:
         post(app, "payment", "p", "cash", -paid * 100)
     facts = app.execute(

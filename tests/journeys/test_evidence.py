@@ -117,13 +117,18 @@ def test_a_true_pack_agrees_and_says_what_it_proves(case: Case) -> None:
     said = "\n".join(found.right)
     for proved in (
         "ee signed the warrant as its maker", "se signed the warrant as its checker", "line 2 of the 3",
-        "44 clear days", "on 3 days running", "2 frames", "the PDF is this pack's",
+        "44 clear days", "on 3 days running", "8 steps of notices and reminders are chained", "2 frames",
+        "the PDF is this pack's",
         "acts of the audit are in their roots",
     ):  # fmt: skip
         assert proved in said
     content = case.content
-    assert [each["delivery"] for each in content["reminders"]] == ["delivered"] * 3
-    assert all(each["receipt"].startswith("R") for each in content["reminders"])
+    assert [each["event"] for each in content["notice_steps"]] == ["asked", "delivered"]
+    assert [each["event"] for each in content["reminder_steps"]] == ["asked", "delivered"] * 3
+    assert all(each["provider"].startswith("R") for each in content["reminder_steps"][1::2])
+    assert {(each["template"], each["template_version"]) for each in content["reminder_steps"][::2]} == {
+        ("reminder-sms-hi", 1)
+    }
     assert {each["number"] for each in content["bills"]} == {"B2200000002-7", "B2200000002-8"}
     assert [each["paise"] for each in content["payments"]] == [town.DUE]
     assert content["results"][0]["outcome"] == "confirmed"
@@ -171,6 +176,15 @@ def test_any_byte_altered_is_refused(case: Case) -> None:
         assert any(name.startswith("form altered") for name in case.examine(changed).wrong)
 
 
+def chained(steps: list[dict[str, Any]], nth: int, **changed: Any) -> None:
+    """Change a step, and make the chain anew from there: whoever can do that is caught by what the steps say."""
+    steps[nth].update(changed)
+    previous = checker.FIRST_STEP
+    for step in steps:
+        step["previous"] = previous
+        previous = step["hash"] = checker.step_hash(step)
+
+
 FORGERIES: tuple[tuple[Callable[[dict[str, Any]], object], str], ...] = (
     (lambda c: c["warrant"]["line"].update(index=0), "not in the signed list: warrant.line"),
     (
@@ -180,10 +194,18 @@ FORGERIES: tuple[tuple[Callable[[dict[str, Any]], object], str], ...] = (
     (lambda c: c["order"].update(due_paise=1), "differs from the signed line: order"),
     (lambda c: c["bills"].pop(), "differs from the signed line: bills"),
     (lambda c: c["notices"][0].update(sha256="0" * 64), "differs from the signed line: notices"),
-    (lambda c: c["notices"][0].update(served_on="2025-11-09"), "clear days too few: notices"),
-    (lambda c: c["reminders"].pop(), "too few days running: reminders"),
-    (lambda c: c["reminders"][1].update(delivery="failed"), "too few days running: reminders"),
-    (lambda c: c["reminders"][0].update(text="x"), "text and hash differ: reminders.0"),
+    (lambda c: chained(c["notice_steps"], 1, effective_on="2025-11-09"), "clear days too few: notices"),
+    (lambda c: chained(c["notice_steps"], 1, channel="sms"), "clear days too few: notices"),
+    (lambda c: chained(c["notice_steps"], 0, evidence='{"sha256": "0"}'), "not the notice of its chain: notices"),
+    (lambda c: c["reminder_steps"].pop(), "too few days running: reminders"),
+    (lambda c: chained(c["reminder_steps"], 3, event="failed"), "too few days running: reminders"),
+    (lambda c: chained(c["reminder_steps"], 3, effective_on="2025-11-23"), "too few days running: reminders"),
+    (lambda c: chained(c["reminder_steps"], 5, attempt=10**9), "too few days running: reminders"),
+    (lambda c: c["reminder_steps"][0].update(text="x"), "step and hash differ: reminder_steps.0"),
+    (lambda c: c["notice_steps"][1].update(effective_on="2025-10-01"), "step and hash differ: notice_steps.1"),
+    (lambda c: c["reminder_steps"].pop(2), "not chained to the step before: reminder_steps.2"),
+    (lambda c: c["reminder_steps"][1].update(previous="0" * 64), "not chained to the step before: reminder_steps.1"),
+    (lambda c: chained(c["reminder_steps"], 0, connection=1), "of another connection: reminder_steps.0"),
     (lambda c: c["policy"].update(version="other"), "differs from the warrant: policy"),
     (lambda c: c["warrant"]["maker"].update(login="se"), "not two officers: warrant"),
     (
@@ -247,11 +269,11 @@ def test_one_file_checks_it_without_us(case: Case, tmp_path: Path) -> None:
     whole = run("pack.json")
     assert (whole.returncode, whole.stdout.splitlines()[-1]) == (0, "everything agrees"), whole.stderr
     (folder / "bad.json").write_bytes(
-        case.pack.json.replace(b'"served_on": "2025-10-10"', b'"served_on": "2025-10-09"')
+        case.pack.json.replace(b'"effective_on": "2025-10-10"', b'"effective_on": "2025-10-09"')
     )
     bad = run("bad.json")
     assert bad.returncode == 1
-    assert "WRONG altered: notices.0.served_on" in bad.stdout
+    assert "WRONG altered: notice_steps.1.effective_on" in bad.stdout
     (folder / "none.json").write_text("{}")
     assert run("none.json").returncode == 2
 

@@ -18,7 +18,8 @@ from bahal.domains.billing.operations import NewBill
 from bahal.domains.consumers.operations import NewConsumer
 from bahal.domains.meters.operations import NewMeter, add_meters
 from bahal.domains.network.operations import NewConnection, NewFeeder, NewTransformer
-from bahal.domains.notices.operations import NewNotice, Report
+from bahal.domains.notices.issuing import NewNotice
+from bahal.domains.notices.operations import Report
 from bahal.domains.offices.operations import NewOffice
 from bahal.domains.staff.operations import NewOfficer
 from bahal.foundation.rows import many

@@ -15,6 +15,7 @@ from bahal.rehearsal.officers import enrol, prepare_officers, read_key
 from bahal.rehearsal.seeding import CircleThere, Seeded, analyse, copy_rows, seed_circle
 from bahal.shared.home import read_json
 from bahal.shared.warrant import profile_verified
+from tests import notices
 from tests.rehearsal.roster import meters
 
 MONDAY = date(2025, 11, 24)
@@ -62,20 +63,8 @@ def verdicts(connection: psycopg.Connection, numbers: list[int]) -> dict[int, tu
 
 def deliver_reminders(connection: psycopg.Connection, numbers: list[int]) -> None:
     """As if the SMS centre had answered for each of the three days."""
-    rows = (
-        (number, "reminder", "sms", "5550000001", "reminder-1", "सूचना", day, TEN_ON_MONDAY, 1, TEN_ON_MONDAY,
-         f"{number}-{day}", "delivered", TEN_ON_MONDAY)
-        for day in almanac.reminder_days(MONDAY)
-        for number in numbers
-    )  # fmt: skip
-    with connection.cursor() as cursor:
-        copy_rows(
-            cursor,
-            "notices_message",
-            "connection kind channel phone template text business_on queued_at tries sent_at receipt delivery"
-            " delivered_at",
-            rows,
-        )
+    for number in numbers:
+        notices.remind(connection, number, *almanac.reminder_days(MONDAY))
 
 
 def pay(connection: psycopg.Connection, number: int, paise: int) -> None:

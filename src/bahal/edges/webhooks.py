@@ -31,12 +31,22 @@ def sms_reports(request: HttpRequest) -> HttpResponse:
         )
     except Refusal as refusal:
         return refused(refusal)
+    at, business_at = clock().wall(), clock().now()
     ours = [
-        Report(int(each.reference), each.receipt, each.delivered, each.at)
+        Report(
+            int(each.reference),
+            each.receipt,
+            each.delivered,
+            each.at,
+            each.code,
+            each.at + (business_at - at),
+            each.expired,
+        )
         for each in reports
         if each.reference.isascii() and each.reference.isdigit() and len(each.reference) <= 18
     ]
-    return JsonResponse({"taken": take_delivery_reports(ours)})
+    taken = take_delivery_reports(ours, actor="sms", at=at, business_at=business_at)
+    return JsonResponse({"taken": taken})
 
 
 @require_POST

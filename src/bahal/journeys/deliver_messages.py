@@ -1,11 +1,12 @@
-"""Queued messages go out to the SMS centre, the most urgent first, each at least once and none twice.
+"""Queued messages go out to a channel's provider, the most urgent first, each at least once and none twice.
 
 Claimed in one transaction, sent outside any, marked in another. Whoever dies in between leaves a lease that runs out;
-the message is sent again under the same reference, and the centre answers with the receipt it gave before.
+the message is sent again under the same reference, and the provider answers with the receipt it gave before.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from bahal.domains.arrears.queries import policy_at
 from bahal.domains.notices import operations as notices
@@ -19,35 +20,45 @@ PAUSE = timedelta(seconds=2)
 BATCH = 100
 
 
-def deliver_messages(gateway: SmsGateway, *, business_at: datetime, limit: int = BATCH) -> int:
-    """Send up to `limit` queued messages; how many were taken from the queue. A reminder paid for is withdrawn.
+def deliver_messages(
+    gateway: SmsGateway, *, business_at: datetime, limit: int = BATCH, channel: str = "sms", at: datetime | None = None
+) -> int:
+    """Send up to `limit` messages of a channel's queue; how many were taken from it. A reminder paid for is withdrawn.
+
+    `at` is the wall's time, that of the call unless given.
 
     :raises SmsCentreUnreachable: the centre does not answer; the messages wait and are taken again.
     """
+    by: dict[str, Any] = {"actor": "worker", "at": at or datetime.now(UTC), "business_at": business_at}
     with transaction():
-        claimed = notices.claim_messages(limit=limit, lease=LEASE)
-        settled = _settled([each for each in claimed if each.kind == "reminder"], business_at)
-        notices.withdraw(messages=sorted(settled))
+        claimed = notices.claim_messages(limit=limit, lease=LEASE, channel=channel)
+        settled = _settled([each for each in claimed if each.kind in notices.CHAINED], business_at)
+        notices.withdraw(messages=sorted(settled), **by)
     sending = [each for each in claimed if each.id not in settled]
     if not sending:
         return len(claimed)
     try:
-        answers = gateway.send([Outgoing(str(each.id), each.phone, each.template, each.text) for each in sending])
+        answers = gateway.send(
+            [
+                Outgoing(str(each.id), each.phone, each.template, each.text, each.language, tuple(each.variables))
+                for each in sending
+            ]
+        )
     except SmsCentreUnreachable:
         with transaction():
             notices.give_back(messages=[each.id for each in sending], after=PAUSE)
         raise
     crash_point("worker.messages_posted")
     taken = [(int(each.reference), each.receipt) for each in answers if each.receipt is not None]
-    refused = [int(each.reference) for each in answers if each.receipt is None]
+    refused = [(int(each.reference), each.error or "refused") for each in answers if each.receipt is None]
     with transaction():
-        notices.mark_sent(messages=[id_ for id_, _ in taken], receipts=[receipt for _, receipt in taken])
-        notices.mark_refused(messages=refused)
+        notices.mark_sent(messages=[id_ for id_, _ in taken], receipts=[receipt for _, receipt in taken], **by)
+        notices.mark_refused(messages=[id_ for id_, _ in refused], codes=[code for _, code in refused], **by)
     return len(claimed)
 
 
 def _settled(reminders: Sequence[notices.Claimed], business_at: datetime) -> set[int]:
-    """Those of the claimed reminders whose connection no longer owes more than the minimum."""
+    """Those of the claimed reminders and notices whose connection no longer owes more than the minimum."""
     if not reminders:
         return set()
     rows = many(

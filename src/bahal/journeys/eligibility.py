@@ -247,10 +247,12 @@ def _named_bills(connections: list[int]) -> dict[int, tuple[str, str]]:
     """The bills that each connection's served notices name, and the hash of the latest of those notices."""
     rows = many(
         "SELECT n.connection, string_agg(DISTINCT b.number, ',' ORDER BY b.number),"
-        " (array_agg(n.sha256 ORDER BY n.served_on DESC, n.id DESC))[1]"
-        " FROM notices_writtennotice n JOIN notices_noticedbill nb ON nb.notice = n.id"
-        " JOIN billing_bill b ON b.id = nb.bill"
-        " WHERE n.connection = ANY(%s::bigint[]) AND n.served_on IS NOT NULL GROUP BY n.connection",
+        " (array_agg(n.sha256 ORDER BY served.on_day DESC, n.id DESC))[1]"
+        " FROM (SELECT s.notice, min(s.effective_on) AS on_day FROM notices_step s"
+        " WHERE s.connection = ANY(%s::bigint[]) AND s.machine = 'statutory' AND s.event = 'delivered'"
+        " AND s.channel IN ('letter', 'hand') GROUP BY s.notice) AS served"
+        " JOIN notices_writtennotice n ON n.id = served.notice JOIN notices_noticedbill nb ON nb.notice = n.id"
+        " JOIN billing_bill b ON b.id = nb.bill GROUP BY n.connection",
         connections,
     )
     return {row[0]: (row[1], row[2]) for row in rows}

@@ -16,12 +16,14 @@ from bahal.domains.arrears.rules.dark import BY_AN_OFFICER, due_steps
 from bahal.domains.fieldwork.operations import NewTask, open_tasks
 from bahal.domains.ledger.operations import Line, post
 from bahal.domains.ledger.queries import dues, held
-from bahal.domains.notices.operations import NewNotice, serve_written_notices
+from bahal.domains.notices.issuing import NewNotice, issue_notices
+from bahal.domains.notices.wordings import book_on
 from bahal.domains.supply.operations import bump, open_restore
 from bahal.foundation.audit.operations import Act, record_many
 from bahal.foundation.bell import ring
 from bahal.foundation.rows import many
 from bahal.foundation.transactions import transaction
+from bahal.journeys.whom_to_tell import addressees, notice_way
 from bahal.shared.clock import day_in_india
 from bahal.shared.locks import lock_supply
 
@@ -108,8 +110,11 @@ def _take(dark: Dark, step: str, day: date, policy: Policy, actor: str, at: date
             if not bills:
                 return False
             due = sum(owed.values())
-            service = f"permanent disconnection, {policy.permanent_clear_days} clear days"
-            (notice,) = serve_written_notices([NewNotice(dark.connection, bills, due, day, None, service)])
+            told = NewNotice(dark.connection, bills, due, day, purpose="permanent_disconnection")
+            (notice,) = issue_notices(
+                [told], to=addressees([told]), way=notice_way(policy), book=book_on(day),
+                clear_days=policy.permanent_clear_days, actor=actor, at=at, business_at=business_at,
+            )  # fmt: skip
         if not note_step(
             connection=dark.connection,
             order=dark.order,
@@ -174,6 +179,10 @@ LEFT JOIN LATERAL (
     SELECT s.business_at FROM supply_result s WHERE s."order" = o.id AND s.outcome = 'confirmed' ORDER BY s.id LIMIT 1
 ) AS r ON true
 LEFT JOIN arrears_step notice ON notice."order" = o.id AND notice.step = 'permanent_notice'
-LEFT JOIN notices_writtennotice n ON n.id = notice.notice
+LEFT JOIN LATERAL (
+    SELECT min(s.effective_on) AS served_on FROM notices_step s
+    WHERE s.connection = f.connection AND s.machine = 'statutory' AND s.event = 'delivered'
+      AND s.notice = notice.notice AND s.channel IN ('letter', 'hand')
+) AS n ON true
 WHERE f.desired = 'off' ORDER BY o.connection
 """

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from bahal.domains.notices import operations as notices
+from bahal.domains.notices import issuing as notices
 from bahal.foundation.audit.operations import record
 from bahal.foundation.transactions import transaction
 
@@ -11,10 +11,12 @@ def note_service(*, notice: int, served_on: date, service: str, actor: str, at: 
     """Note the service of a notice that was not served yet; its connection.
 
     :raises NoticeUnknown: no such notice, or it was served already.
-    :raises NoticeMalformed: served before it was issued, or nothing says how that is known.
+    :raises NoticeMalformed: served before it was issued or on a day to come, or nothing says how that is known.
     """
     with transaction():
-        served = notices.note_service(notice=notice, served_on=served_on, service=service)
+        served = notices.note_service(
+            notice=notice, served_on=served_on, service=service, actor=actor, at=at, business_at=business_at
+        )
         record(
             actor=actor,
             act="notice.served",

@@ -10,6 +10,7 @@ from bahal.gateways.paper.sheets import EvidenceSheet, Part, Words
 from bahal.journeys.print_bill import COMPANY
 from bahal.shared.money import rupees
 from bahal.shared.text import INDIA
+from bahal.shared.words import word
 
 _KINDS = {"cut": Words("विच्छेदन", "disconnection"), "restore": Words("पुनर्संयोजन", "reconnection")}
 _STATES = {
@@ -68,19 +69,11 @@ def _law(content: dict[str, Any]) -> list[Part]:
         Part(Words("लिखित सूचना, धारा 56(1)", "Written notice, section 56(1)"), [
             (
                 Words(f"सूचना {each['id']}, {rupees(each['paise'])}", f"bills {', '.join(each['bills'] or [])}"),
-                f"{_shown(each['issued_on'], _DAY)} → {_shown(each['served_on'], _DAY)}, {each['service']}\n"
-                f"{each['sha256']}",
+                f"{_shown(each['issued_on'], _DAY)}\n{each['sha256']}",
             )
             for each in content["notices"]
-        ]),
-        Part(Words("स्मरण", "Reminders"), [
-            (
-                Words(f"{_shown(each['business_on'], _DAY)} {each['channel']}", each["template"]),
-                f"{each['text']}\n{each['phone']} · {each['delivery']} {_shown(each['delivered_at'], _MOMENT)}"
-                f" · {each['receipt'] or '—'}\n{each['sha256']}",
-            )
-            for each in content["reminders"]
-        ]),
+        ] + [_step(each) for each in content["notice_steps"]]),
+        Part(Words("स्मरण", "Reminders"), [_step(each) for each in content["reminder_steps"]]),
         Part(Words("बिल", "Bills"), [
             (
                 Words(each["number"], each["kind"]),
@@ -110,6 +103,25 @@ def _law(content: dict[str, Any]) -> list[Part]:
             (Words("न्यूनतम राशि", "smallest due"), rupees(policy["minimum_paise"])),
         ] if policy else []),
     ]  # fmt: skip
+
+
+def _step(step: dict[str, Any]) -> tuple[Words, str]:
+    """A step in print: what happened by which channel and when, its text or receipt, and its hash."""
+    event, channel = (
+        Words(word(section, step[name], "hi"), word(section, step[name], "en"))
+        for section, name in (("notice events", "event"), ("notice channels", "channel"))
+    )
+    lines = [f"{_shown(step['day'], _DAY)} · {_shown(step['business_at'], _MOMENT)}"]
+    if step["event"] == "asked":
+        lines += [f"{step['template']} v{step['template_version']} · {step['address'] or '—'}", step["text"]]
+    else:
+        told = (step["provider"], step["code"], step["evidence"])
+        lines.append(" · ".join(each for each in told if each) or "—")
+        if step["effective_on"]:
+            lines[0] += f" · पहुँचा arrived {_shown(step['effective_on'], _DAY)}"
+    return Words(f"{step['position']} · {channel.hi}: {event.hi}", f"{channel.en}: {event.en}"), "\n".join(
+        [*lines, step["hash"]]
+    )
 
 
 def _warrant(warrant: dict[str, Any] | None) -> list[Part]:

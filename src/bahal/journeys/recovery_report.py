@@ -66,7 +66,8 @@ def _sms(drive: Drive) -> dict[str, Any]:
     """Messages about this drive's people from its first reminder on: sent, delivered, by kind (sent)."""
     rows = many(
         "SELECT kind, count(*) FILTER (WHERE delivery IN ('sent', 'delivered')),"
-        " count(*) FILTER (WHERE delivery = 'delivered') FROM notices_message WHERE business_on >= %s"
+        " count(*) FILTER (WHERE delivery = 'delivered') FROM notices_message"
+        " WHERE business_on >= %s AND channel = 'sms'"
         " GROUP BY kind ORDER BY kind",
         day_in_india(_since(drive)),
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bahal.domains.notices.queries import chain_of
 from bahal.domains.supply.queries import find_order
 from bahal.foundation.audit.errors import ActNotRooted
 from bahal.foundation.audit.roots import ENTRIES, Prover, plain
@@ -25,8 +26,6 @@ from bahal.shared.frames import unpacked
 from bahal.shared.merkle import inclusion, leaf_hash
 from bahal.shared.verify_evidence import FORMAT, fingerprint_of, manifest_of, pdf_message, rendered, seal_message
 from bahal.shared.warrant import Line
-
-_PHONE_SHOWN = 4
 
 PROVES = (
     (
@@ -44,8 +43,10 @@ PROVES = (
         "The minute's root proves that an entry existed then and has not changed since, not that it is true.",
     ),
     (
-        "एसएमएस की रसीद प्रदाता का कथन है कि संदेश फ़ोन तक पहुँचा; यह नहीं कि पढ़ा गया।",
-        "A delivery receipt is the provider's statement that a message reached the telephone, not that it was read.",
+        "रसीद प्रदाता का कथन है कि संदेश फ़ोन तक पहुँचा; यह नहीं कि पढ़ा गया। सूचनाओं के हर चरण में उससे"
+        " पहले के चरण का SHA-256 है: बीच का कोई चरण बदला या हटाया नहीं जा सकता।",
+        "A delivery receipt is the provider's statement that a message reached the telephone, not that it was read. Each"
+        " step of the notices holds the SHA-256 of the step before: none in between can be changed or taken out.",
     ),
 )  # fmt: skip
 """What each kind of proof is worth, in Hindi and in English; stands in every pack."""
@@ -95,6 +96,7 @@ def _content(order: int, at: datetime) -> dict[str, Any]:
     drive = _rows("SELECT * FROM supply_drive WHERE id = %s", row["drive"])[0] if row["drive"] is not None else None
     numbers = [number for number in row["bills"].split(",") if number]
     policy = drive["policy"] if drive is not None else None
+    steps = chain_of(connection=connection)
     return {
         "about": {
             "order": order,
@@ -115,19 +117,14 @@ def _content(order: int, at: datetime) -> dict[str, Any]:
             connection,
         ),
         "notices": _rows(
-            "SELECT n.id, n.paise, n.issued_on, n.served_on, n.service, n.sha256,"
+            "SELECT n.id, n.paise, n.issued_on, n.purpose, n.sha256,"
             " (SELECT array_agg(b.number ORDER BY b.number) FROM notices_noticedbill nb"
             " JOIN billing_bill b ON b.id = nb.bill WHERE nb.notice = n.id) AS bills"
             " FROM notices_writtennotice n WHERE n.connection = %s ORDER BY n.id",
             connection,
         ),
-        "reminders": [_message(each) for each in _rows(
-            "SELECT id, channel, phone, template, text, business_on, queued_at, sent_at, receipt, delivery,"
-                " delivered_at"
-            " FROM notices_message WHERE connection = %s AND kind = 'reminder' AND queued_at <= %s::timestamptz"
-            " ORDER BY business_on, id",
-            connection, row["made_at"],
-        )],
+        "notice_steps": [each.plain() for each in steps if each.machine == "statutory"],
+        "reminder_steps": [each.plain() for each in steps if each.machine == "reminder"],
         "bills": _rows(
             "SELECT number, kind, issued_on, due_on, period_from, period_to, consumption_wh, paise, estimated,"
             " disputed, supplementary FROM billing_bill WHERE number = ANY(%s::text[]) ORDER BY number",
@@ -200,15 +197,6 @@ def _warrant(drive: dict[str, Any], order: dict[str, Any]) -> dict[str, Any]:
 def _officer(login: str | None, signature: str | None) -> dict[str, Any]:
     officer = _row("SELECT login, name, name_hi, role, public_key FROM staff_officer WHERE login = %s", login)
     return {**(officer or {"login": login, "public_key": ""}), "signature": signature or ""}
-
-
-def _message(row: dict[str, Any]) -> dict[str, Any]:
-    phone = row["phone"]
-    return {
-        **row,
-        "phone": "•" * max(0, len(phone) - _PHONE_SHOWN) + phone[-_PHONE_SHOWN:],
-        "sha256": hashlib.sha256(row["text"].encode()).hexdigest(),
-    }
 
 
 def _result(row: dict[str, Any]) -> dict[str, Any]:

@@ -7,16 +7,17 @@ itself is lived in `past`: there the product bills these registers, and must com
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from random import Random
 from typing import NamedTuple
 
 from bahal.domains.billing.history import Past, estimate
+from bahal.domains.notices.wordings import Wording, shipped_wordings
 from bahal.rehearsal import almanac
 from bahal.rehearsal.layout import Connection
 from bahal.rehearsal.pricing import parted, price, wh_for, with_load_for
 from bahal.shared.money import PAISE_IN_RUPEE, rupees
 from bahal.shared.periods import next_month
-from bahal.shared.text import day
 
 LEAST_DUE = almanac.POLICY.minimum_paise // PAISE_IN_RUPEE + 1
 """The smallest due, in whole rupees, for which a connection may be cut."""
@@ -244,13 +245,20 @@ def long_tail(chance: Random, *, least: int = LEAST_DUE) -> int:
 
 
 def notice_text(bills: Sequence[Bill], issued: date) -> str:
-    """The written notice in Hindi; its SHA-256 is kept with the notice."""
-    listed = "; ".join(f"बिल {bill.number}: {rupees(bill.paise)}, देय तिथि {day(bill.due_on)}" for bill in bills)
-    return (
-        f"सूचना, विद्युत अधिनियम 2003 धारा 56(1)\nउपभोक्ता क्रमांक {bills[0].connection}\nदिनांक {day(issued)}\n{listed}\n"
-        f"कुल {rupees(sum(bill.paise for bill in bills))}। इस सूचना की तामीली से 15 पूर्ण दिनों में भुगतान न होने पर "
-        "विद्युत आपूर्ति विच्छेदित की जाएगी।\n"
+    """The written notice in Hindi, as the shipped wording has it; its SHA-256 is kept with the notice."""
+    return notice_wording().filled(
+        consumer=str(bills[0].connection),
+        amount=rupees(sum(bill.paise for bill in bills)),
+        bills=", ".join(bill.number for bill in bills),
+        issued=f"{issued:%d-%m-%Y}",
+        days=str(almanac.POLICY.notice_clear_days),
     )
+
+
+@cache
+def notice_wording() -> Wording:
+    """The wording from which the circle's notices were made."""
+    return next(each for each in shipped_wordings() if each.id == "statutory-letter-hi")
 
 
 def _unpaid_bills(

@@ -110,18 +110,33 @@ WITH them AS MATERIALIZED (
     FROM made b JOIN acts a ON a.reference = b.number,
          (VALUES ('receivable', 1), ('revenue', -1)) AS side (account, sign)
 ), notices AS (
-    INSERT INTO notices_writtennotice (connection, paise, issued_on, served_on, service, sha256)
-    SELECT connection, sum(paise), max(issued_on) + 17, max(issued_on) + 20, 'registered post, acknowledged',
+    INSERT INTO notices_writtennotice (connection, paise, issued_on, sha256)
+    SELECT connection, sum(paise), max(issued_on) + 17,
            encode(sha256(convert_to(string_agg(number, ',' ORDER BY number), 'UTF8')), 'hex')
-    FROM made GROUP BY connection RETURNING id, connection
+    FROM made GROUP BY connection RETURNING id, connection, issued_on
 ), named AS (
     INSERT INTO notices_noticedbill (notice, bill) SELECT s.id, b.id FROM made b JOIN notices s USING (connection)
+), attempts AS (
+    SELECT connection, 'statutory' AS machine, id AS notice, issued_on AS day, issued_on + 3 AS arrived,
+           'letter' AS channel, nextval('notices_message_id_seq') AS attempt
+    FROM notices
+    UNION ALL
+    SELECT number, 'reminder', NULL, day, day, 'sms', nextval('notices_message_id_seq')
+    FROM them, unnest(%(reminder_days)s::date[]) AS day
+), queue AS (
+    INSERT INTO notices_message (id, connection, kind, channel, phone, template, text, business_on, queued_at, tries,
+                                 sent_at, receipt, delivery, delivered_at, notice)
+    SELECT attempt, connection, machine, channel, '', machine, '', day, day, 1, day, 'population-' || attempt,
+           'delivered', arrived, notice
+    FROM attempts
 )
-INSERT INTO notices_message (connection, kind, channel, phone, template, text, business_on, queued_at, tries, sent_at,
-                             receipt, delivery, delivered_at)
-SELECT number, 'reminder', 'sms', (5550000001 + n)::text, 'reminder', '', day, day, 1, day,
-       'population-' || number || day, 'delivered', day
-FROM them, unnest(%(reminder_days)s::date[]) AS day
+SELECT notices_append(jsonb_agg(jsonb_build_object(
+    'connection', a.connection, 'machine', a.machine, 'attempt', a.attempt, 'event', e.event, 'notice', a.notice,
+    'day', a.day, 'channel', a.channel, 'template', a.machine, 'template_version', 1, 'text', '',
+    'provider', 'population-' || a.attempt, 'at', a.day, 'business_at', a.day,
+    'effective_on', CASE e.event WHEN 'delivered' THEN a.arrived END
+) ORDER BY a.day, e.nth), 'population', now(), now())
+FROM attempts a, (VALUES (1, 'asked'), (2, 'delivered')) AS e (nth, event)
 """
 
 

@@ -3,11 +3,12 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
+from datetime import time as hour
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from psycopg import sql
 from bahal.domains.arrears.policy import shipped_policy
 from bahal.rehearsal.almanac import POLICY, no_cut_days
 from bahal.rehearsal.circle import Circle
-from bahal.rehearsal.dues import Account, Payment
+from bahal.rehearsal.dues import Account, Notice, Payment, notice_text, notice_wording
 from bahal.rehearsal.officers import Officer
 from bahal.shared.errors import REFUSED, Refusal
 
@@ -32,8 +33,8 @@ _ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 SEEDED_TABLES = (
     "offices_office", "network_feeder", "network_transformer", "network_connection", "consumers_consumer",
     "meters_meter", "supply_fence", "billing_bill", "ledger_transaction", "ledger_posting", "payments_payment",
-    "notices_writtennotice", "notices_noticedbill", "notices_message", "arrears_hold", "arrears_dispute",
-    "billing_register", "billing_explanation",
+    "notices_writtennotice", "notices_noticedbill", "notices_message", "notices_step", "arrears_hold",
+    "arrears_dispute", "billing_register", "billing_explanation",
 )  # fmt: skip
 
 
@@ -266,9 +267,9 @@ def _notices(cursor: "psycopg.Cursor[Any]", accounts: Sequence[Account], seeded:
     notice_ids = next_ids(cursor, "notices_writtennotice", len(notices))
     put(
         "notices_writtennotice",
-        "id connection paise issued_on served_on service sha256",
+        "id connection paise issued_on sha256",
         (
-            (notice_id, each.connection, each.paise, each.issued_on, each.served_on, _SERVICE, each.sha256)
+            (notice_id, each.connection, each.paise, each.issued_on, each.sha256)
             for notice_id, each in zip(notice_ids, notices, strict=True)
         ),
     )
@@ -281,6 +282,7 @@ def _notices(cursor: "psycopg.Cursor[Any]", accounts: Sequence[Account], seeded:
             for number in each.bills
         ),
     )
+    _chain(cursor, list(zip(notice_ids, notices, strict=True)), accounts, id_of_bill, put)
     put("arrears_hold", "connection kind evidence owner placed_at",
         (account.hold for account in accounts if account.hold is not None))  # fmt: skip
     put(
@@ -291,6 +293,57 @@ def _notices(cursor: "psycopg.Cursor[Any]", accounts: Sequence[Account], seeded:
             for bill in disputed
         ),
     )
+
+
+def _chain(
+    cursor: "psycopg.Cursor[Any]",
+    notices: Sequence[tuple[int, Notice]],
+    accounts: Sequence[Account],
+    id_of_bill: Mapping[str, int],
+    put: Callable[[str, str, Rows], None],
+) -> None:
+    """The steps of the notices: each asked for when it was issued, and arrived by post where it was served."""
+    attempts = next_ids(cursor, "notices_message", len(notices))
+    wording = notice_wording()
+    bills = {bill.number: bill for account in accounts for bill in account.bills}
+    issued = {
+        attempt: datetime.combine(each.issued_on, hour(6), UTC)
+        for attempt, (_, each) in zip(attempts, notices, strict=True)
+    }
+    put(
+        "notices_message",
+        "id connection kind channel phone template text notice business_on queued_at tries delivery language made_from"
+        " made_version next_channel",
+        (
+            (attempt, each.connection, "statutory", "letter", "", "",
+             notice_text([bills[number] for number in each.bills], each.issued_on), notice_id, each.issued_on,
+             issued[attempt], 0, "sent" if each.served_on is None else "delivered", "hi", wording.id, wording.version,
+             "hand")
+            for attempt, (notice_id, each) in zip(attempts, notices, strict=True)
+        ),
+    )  # fmt: skip
+    evidence = [
+        json.dumps({"bills": [id_of_bill[number] for number in each.bills], "paise": each.paise, "sha256": each.sha256})
+        for _, each in notices
+    ]
+    now = datetime.now(UTC)
+    first = min(issued.values(), default=now)
+    cursor.execute(
+        "SELECT notices_asked(%s::bigint[], %s, %s::text[], 'ee', %s, %s)",
+        [attempts, POLICY.version, evidence, now, first],
+    )
+    served = [
+        (attempt, "delivered", f"RL{attempt}", None, json.dumps({"service": _SERVICE}), now,
+         datetime.combine(each.served_on, hour(6, 30), UTC))
+        for attempt, (_, each) in zip(attempts, notices, strict=True)
+        if each.served_on is not None
+    ]  # fmt: skip
+    if served:
+        cursor.execute(
+            "SELECT notices_heard(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],"
+            " %s::timestamptz[], 'ee', %s, %s)",
+            [*([*column] for column in zip(*served, strict=True)), now, first],
+        )
 
 
 def _officers(cursor: "psycopg.Cursor[Any]", staff: Iterable[tuple[Officer, str]], seeded: Seeded) -> None:

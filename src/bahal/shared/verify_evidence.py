@@ -34,6 +34,13 @@ SEAL_CONTEXT = b"bahal evidence v1\x00"
 PDF_CONTEXT = b"bahal evidence pdf v1\x00"
 WARRANT_CONTEXT = b"bahal warrant v1\x00"
 INDIA = timedelta(hours=5, minutes=30)
+FIRST_STEP = "0" * 64
+STEP = (
+    "connection", "machine", "position", "attempt", "event", "notice", "day", "channel", "template", "template_version",
+    "text", "address", "next_channel", "next_at", "policy", "provider", "code", "evidence", "at", "business_at",
+    "effective_on",
+)  # fmt: skip
+"""What is hashed of a step in the chain of notices, in this order, after the hash of the step before."""
 
 
 class NotAPack(Exception):
@@ -46,7 +53,7 @@ def rendered(pack: dict[str, Any]) -> bytes:
 
 
 def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of the pack with its name, as `reminders.0.text`; an empty list or object is a value too."""
+    """Every value of the pack with its name, as `reminder_steps.0.text`; an empty list or object is a value too."""
     if isinstance(value, dict) and value:
         for key in sorted(value):
             yield from leaves(value[key], f"{name}.{key}" if name else key)
@@ -65,6 +72,12 @@ def hashed(value: Any) -> str:
 def manifest_of(content: dict[str, Any]) -> dict[str, str]:
     """The list that is signed: the name and the hash of every value."""
     return {name: hashed(value) for name, value in leaves(content)}
+
+
+def step_hash(step: dict[str, Any]) -> str:
+    """The hash of a step in the chain of notices: SHA-256 over its facts as one JSON array."""
+    facts = ["bahal notice step v1", step["previous"], *(step[name] for name in STEP)]
+    return hashlib.sha256(json.dumps(facts, ensure_ascii=False).encode()).hexdigest()
 
 
 def fingerprint_of(manifest: dict[str, str]) -> str:
@@ -207,34 +220,68 @@ class Examination:
         policy = self.content["policy"]
         self.must(policy["version"] == document["policy"], "differs from the warrant: policy")
         day = (datetime.fromisoformat(document["not_before"]) + INDIA).date()
-        for each in notices:
-            clear = (day - date.fromisoformat(each["served_on"])).days - 1
-            self.must(
-                clear >= policy["notice_clear_days"],
-                "clear days too few: notices",
-                f"{clear} clear days lie between service and cut; the policy asks for {policy['notice_clear_days']}",
-            )
-        self._reminded(policy)
+        self._served(notices, policy, day)
+        self._reminded(policy, day)
         for nth, sending in enumerate(self.content["sendings"]):
             at = datetime.fromisoformat(sending["business_at"])
             begins, ends = (datetime.fromisoformat(document[name]) for name in ("not_before", "expires_at"))
             self.must(begins <= at < ends, f"outside of the warrant's hours: sendings.{nth}")
             self.must(str(sending["fence"]) == fence, f"another fence than was signed: sendings.{nth}")
 
-    def _reminded(self, policy: dict[str, Any]) -> None:
-        """Each reminder's text and receipt, and as many days running as the policy asks for."""
-        days = set()
-        for nth, each in enumerate(self.content["reminders"]):
-            digest = hashlib.sha256(each["text"].encode()).hexdigest()
-            self.must(digest == each["sha256"], f"text and hash differ: reminders.{nth}")
-            if each["delivery"] == "delivered" and each["receipt"]:
-                days.add(date.fromisoformat(each["business_on"]))
-        longest = max((_run_of(days, day) for day in days), default=0)
+    def _served(self, notices: list[dict[str, Any]], policy: dict[str, Any], day: date) -> None:
+        """The notice of the line: its chain says what it was, and when it arrived by a channel that serves it."""
+        steps = self.content["notice_steps"]
+        for each in notices:
+            mine = [step for step in steps if step["notice"] == each["id"]]
+            stated = [json.loads(step["evidence"]) for step in mine if step["event"] == "asked" and step["evidence"]]
+            self.must(
+                bool(stated) and all(told.get("sha256") == each["sha256"] for told in stated),
+                "not the notice of its chain: notices",
+            )
+            arrived = [
+                date.fromisoformat(step["effective_on"])
+                for step in mine
+                if step["event"] == "delivered" and step["channel"] in policy["notice_serves"]
+            ]
+            clear = (day - min(arrived)).days - 1 if arrived else -1
+            self.must(
+                clear >= policy["notice_clear_days"],
+                "clear days too few: notices",
+                f"{clear} clear days lie between service and cut; the policy asks for {policy['notice_clear_days']}",
+            )
+
+    def _reminded(self, policy: dict[str, Any], day: date) -> None:
+        """Reminders that arrived on as many days running as the policy asks for, the last shortly before the cut."""
+        steps = self.content["reminder_steps"]
+        asked = {step["attempt"] for step in steps if step["event"] == "asked"}
+        days = {
+            date.fromisoformat(step["effective_on"])
+            for step in steps
+            if step["event"] == "delivered" and step["attempt"] in asked
+        }
+        near = [each for each in days if 0 <= (day - each).days <= policy["last_reminder_within_days"]]
+        longest = max((_run_of(days, each) for each in near), default=0)
         self.must(
             longest >= policy["reminders"],
             "too few days running: reminders",
             f"reminders with a delivery receipt on {longest} days running; the policy asks for {policy['reminders']}",
         )
+
+    def notices(self) -> None:
+        """Each step of the notices and of the reminders against its hash, and on the hash of the step before."""
+        count = 0
+        for name in ("notice_steps", "reminder_steps"):
+            previous = FIRST_STEP
+            for nth, step in enumerate(self.content[name]):
+                linked = step["position"] == nth + 1 and step["previous"] == previous
+                self.must(linked, f"not chained to the step before: {name}.{nth}")
+                self.must(step_hash(step) == step["hash"], f"step and hash differ: {name}.{nth}")
+                of_it = str(step["connection"]) == str(self.content["order"]["connection"])
+                self.must(of_it, f"of another connection: {name}.{nth}")
+                previous = step["hash"]
+                count += 1
+        if count:
+            self.right.append(f"{count} steps of notices and reminders are chained, each with its text or receipt")
 
     def frames(self) -> None:
         """What went over the wire, by its hashes."""
@@ -304,7 +351,7 @@ def examine(
             found.wrong.append(f"form altered: byte {at}")
         if pack.keys() != {"bahal_evidence", "content", "manifest", "seal", "pdf"}:
             found.wrong.append("added: " + ", ".join(sorted(map(str, pack.keys()))))
-        for step in (found.values, found.warrant, found.frames, found.audit):
+        for step in (found.values, found.warrant, found.notices, found.frames, found.audit):
             try:
                 step()
             except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as failure:

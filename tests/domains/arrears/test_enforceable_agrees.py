@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bahal.domains.arrears.rules.enforceable import BillFacts, clear, enforceable
+from tests import notices
 from tests.plugin.databases import Database
 
 DAY = date(2025, 11, 24)
@@ -100,13 +101,9 @@ def _laid(app, number: int, history: History) -> int:
         )
     noticed: dict[int, date] = {}
     for issued, served, named in history.notices:
-        (notice,) = app.execute(
-            "INSERT INTO notices_writtennotice (connection, paise, issued_on, served_on, service, sha256)"
-            " VALUES (%s, 1, %s, %s, 'post', '') RETURNING id",
-            [number, issued, served],
-        ).fetchone()
+        over = [ids[bill_id] for bill_id in named & ids.keys()]
+        notices.serve(app, number, bills=over, issued_on=issued, served_on=served)
         for bill_id in named & ids.keys():
-            app.execute("INSERT INTO notices_noticedbill (notice, bill) VALUES (%s, %s)", [notice, ids[bill_id]])
             if served is not None and clear(served_on=served, day=DAY, clear_days=CLEAR_DAYS):
                 noticed[bill_id] = max(issued, noticed.get(bill_id, issued))
     facts = [

@@ -13,6 +13,7 @@ from bahal.domains.arrears.rules.enforceable import BillFacts, clear, enforceabl
 from bahal.domains.arrears.rules.hours import Hours, against
 from bahal.domains.arrears.rules.reminders import reminded
 from bahal.domains.supply.eligibility import Facts, reasons
+from tests import notices
 from tests.interlock import facts as laid
 from tests.plugin.databases import Database
 
@@ -165,20 +166,12 @@ def _lived(owner, number: int, life: Life, at: datetime) -> tuple[str, ...]:
         )
     noticed_on = None
     if life.served_back is not None:
-        (notice,) = owner.execute(
-            "INSERT INTO notices_writtennotice (connection, paise, issued_on, served_on, service, sha256)"
-            " VALUES (%s, 1, %s, %s, 'post', '') RETURNING id",
-            [number, back(life.served_back), back(life.served_back)],
-        ).fetchone()
-        owner.execute("INSERT INTO notices_noticedbill (notice, bill) VALUES (%s, %s)", [notice, bill])
+        issued_on = served_on = back(life.served_back)
+        notices.serve(owner, number, bills=[bill], issued_on=issued_on, served_on=served_on)
         if clear(served_on=back(life.served_back), day=day, clear_days=15):
             noticed_on = back(life.served_back)
-    for days in life.delivered_back:
-        owner.execute(
-            "INSERT INTO notices_message (connection, kind, channel, phone, template, text, business_on, queued_at,"
-            " tries, delivery) VALUES (%s, 'reminder', 'sms', '9', 't', '...', %s, now(), 1, 'delivered')",
-            [number, back(days)],
-        )
+    if life.delivered_back:
+        notices.remind(owner, number, *map(back, life.delivered_back))
     found = enforceable(
         [BillFacts(bill, life.due, issued, due_on, noticed_on, life.estimated, life.disputed, life.supplementary)],
         balance_paise=life.due - life.paid,

@@ -27,6 +27,9 @@ class Policy(models.Model):
     `surcharge_bp` is basis points a month or part; the days `_after` count from the cut, `recovery_after` from the
     permanent disconnection. `no_cut_weekdays` are ISO's (7 is Sunday). `channels` are those by which a consumer sees
     and pays his due; one that was not heard of for `channel_minutes` holds the cuts.
+
+    A notice and a reminder go by the first of their own channels, and by the next if it fails or no receipt comes
+    within `receipt_hours`, of a letter `letter_days`; `notice_serves` are those by which a notice is served.
     """
 
     version = models.TextField(primary_key=True)
@@ -69,6 +72,11 @@ class Policy(models.Model):
     canary = models.SmallIntegerField(db_default=50)
     channels = ArrayField(models.TextField(), db_default=[])
     channel_minutes = models.SmallIntegerField(db_default=15)
+    notice_channels = ArrayField(models.TextField(), db_default=["letter", "hand"])
+    notice_serves = ArrayField(models.TextField(), db_default=["letter", "hand"])
+    reminder_channels = ArrayField(models.TextField(), db_default=["sms", "whatsapp", "letter", "hand"])
+    receipt_hours = models.SmallIntegerField(db_default=3)
+    letter_days = models.SmallIntegerField(db_default=10)
     waived = ArrayField(models.TextField(), db_default=[])
     document = models.TextField(db_default="")
     proposed_by = models.TextField(db_default="")

@@ -197,6 +197,15 @@ def _names(given: Any) -> list[str]:
     return list(given)
 
 
+def _by(*channels: str) -> Callable[[Any], list[str]]:
+    def read(given: Any) -> list[str]:
+        if not _list(given) or len(set(given)) != len(given) or not set(given) <= set(channels):
+            raise ValueError(given)
+        return list(given)
+
+    return read
+
+
 def _ladder(given: Any) -> list[list[int]]:
     return [[_number(1, 100)(each[0]), _number(1, 100)(each[1]), _number(1, 365)(each[2])] for each in _list(given)]
 
@@ -206,6 +215,10 @@ def _bill(given: Any) -> str:
         raise ValueError(given)
     return "bill"
 
+
+CHANNELS = ("sms", "whatsapp", "letter", "hand")
+IN_WRITING = ("letter", "hand")
+"""By what a notice is served: paper whose delivery somebody acknowledges."""
 
 _MONEY, _DAYS = _number(0, 10**12), _number(0, 3650)
 
@@ -244,6 +257,23 @@ FIELDS: Mapping[str, Field] = {
     "ladder": Field(_ladder, "आंशिक भुगतान की सीढ़ी", "ladder of part payments"),
     "overload": Field(_bill, "अधिक भार: केवल बिल", "overload: billed, never cut"),
     "canary": Field(_number(1, 1000), "पहली टोली", "canary", lambda n: n <= 50, "UP, 12-08-2020"),
+    "notice_channels": Field(
+        _by(*CHANNELS),
+        "लिखित सूचना के माध्यम, क्रम से",
+        "channels of a written notice, in order",
+        lambda order: bool(set(order) & set(IN_WRITING)),
+        "s.56(1), in writing",
+    ),
+    "notice_serves": Field(
+        _by(*CHANNELS),
+        "जिनसे लिखित सूचना तामील होती है",
+        "channels that serve a written notice",
+        lambda order: set(order) <= set(IN_WRITING),
+        "s.56(1), in writing",
+    ),
+    "reminder_channels": Field(_by(*CHANNELS), "स्मरण के माध्यम, क्रम से", "channels of a reminder, in order"),
+    "receipt_hours": Field(_number(1, 72), "रसीद की प्रतीक्षा, घंटे", "wait for a receipt, hours"),
+    "letter_days": Field(_number(1, 60), "डाक की प्रतीक्षा, दिन", "wait for the post, days"),
     "channels": Field(_names, "जिनसे बकाया दिखे और चुके", "channels by which a due is seen and paid"),
     "channel_minutes": Field(_number(1, 1440), "रास्ता पुराना, मिनट", "a channel is stale after minutes"),
 }

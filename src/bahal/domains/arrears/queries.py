@@ -30,6 +30,11 @@ class Policy(NamedTuple):
     permanent_notice_after: int
     permanent_clear_days: int
     recovery_after: int
+    notice_channels: Sequence[str]
+    notice_serves: Sequence[str]
+    reminder_channels: Sequence[str]
+    receipt_hours: int
+    letter_days: int
 
     @property
     def timetable(self) -> Timetable:

@@ -1,30 +1,24 @@
-"""Serving written notices, queueing messages, and noting what became of them."""
+"""The queue of messages: what goes out by which channel, and what became of it.
 
-import hashlib
+Whatever befalls a notice or a reminder is a step of its chain as well, in the same transaction; the chain is evidence,
+the queue is not.
+"""
+
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from bahal.domains.notices.errors import NoticeMalformed, NoticeUnknown
-from bahal.foundation.rows import columns, copy, many, next_ids, one, run
+from bahal.foundation.rows import columns, many, run
 from bahal.foundation.transactions import transaction_required
 
-URGENCY = ("restored", "cut", "payment", "reminder")
+URGENCY = ("restored", "cut", "payment", "reminder", "statutory")
 """Which messages go out first."""
 
 MOST_TRIES = 5
-"""A message that the SMS centre refused this often is given up, with the reason in its row's delivery."""
+"""A message that its provider refused this often is given up."""
 
-
-class NewNotice(NamedTuple):
-    """A written notice under s.56(1): its bills, days in India, and how its service is known (None: not yet served)."""
-
-    connection: int
-    bills: tuple[int, ...]
-    paise: int
-    issued_on: date
-    served_on: date | None
-    service: str
+CHAINED = ("reminder", "statutory")
+"""The kinds of message whose steps are kept in a chain."""
 
 
 class NewMessage(NamedTuple):
@@ -47,75 +41,36 @@ class Claimed(NamedTuple):
     phone: str
     template: str
     text: str
+    language: str
+    variables: Sequence[str]
 
 
 class Report(NamedTuple):
-    """What the SMS centre says became of a message. `reference` is our message id."""
+    """What a provider says became of a message. `reference` is our message id, `receipt` the provider's own.
+
+    `at` is the wall's time, `business_at` the same instant of the business's calendar, the same unless given; `code` is
+    the reason the provider gives. A message that `expired` was given up by the provider.
+    """
 
     reference: int
     receipt: str
     delivered: bool
     at: datetime
+    code: str = ""
+    business_at: datetime | None = None
+    expired: bool = False
 
 
-@transaction_required
-def serve_written_notices(notices: Sequence[NewNotice]) -> list[int]:
-    """Write notices with the bills they name; their ids in order. The hash is over the notice's content.
+class Heard(NamedTuple):
+    """What happened to an attempt, for its chain. A time that is None is that of the call."""
 
-    :raises NoticeMalformed: no bills, no amount, or served before it was issued.
-    """
-    for notice in notices:
-        if not notice.bills or notice.paise <= 0:
-            raise NoticeMalformed(connection=notice.connection, field="bills")
-        if notice.served_on is not None and notice.served_on < notice.issued_on:
-            raise NoticeMalformed(connection=notice.connection, field="served_on")
-    ids = next_ids("notices_writtennotice", len(notices))
-    copy(
-        "notices_writtennotice",
-        ("id", "connection", "paise", "issued_on", "served_on", "service", "sha256"),
-        (
-            (id_, each.connection, each.paise, each.issued_on, each.served_on, each.service, _sha256(each))
-            for id_, each in zip(ids, notices, strict=True)
-        ),
-    )
-    copy(
-        "notices_noticedbill",
-        ("notice", "bill"),
-        ((id_, bill) for id_, each in zip(ids, notices, strict=True) for bill in each.bills),
-    )
-    return ids
-
-
-class Served(NamedTuple):
-    """A notice whose service was noted."""
-
-    connection: int
-    paise: int
-    issued_on: date
-
-
-@transaction_required
-def note_service(*, notice: int, served_on: date, service: str) -> Served:
-    """Note when a notice was served and how that is known.
-
-    :raises NoticeUnknown: no such notice, or it was served already.
-    :raises NoticeMalformed: served before it was issued, or nothing says how that is known.
-    """
-    row = one(
-        "UPDATE notices_writtennotice SET served_on = %s, service = %s WHERE id = %s AND served_on IS NULL"
-        " RETURNING connection, paise, issued_on",
-        served_on,
-        service,
-        notice,
-    )
-    if row is None:
-        raise NoticeUnknown(notice=notice)
-    served = Served(*row)
-    if served_on < served.issued_on:
-        raise NoticeMalformed(connection=served.connection, field="served_on")
-    if not service.strip():
-        raise NoticeMalformed(connection=served.connection, field="service")
-    return served
+    attempt: int
+    event: str
+    provider: str | None = None
+    code: str | None = None
+    evidence: str | None = None
+    at: datetime | None = None
+    business_at: datetime | None = None
 
 
 @transaction_required
@@ -136,16 +91,53 @@ def queue_messages(messages: Sequence[NewMessage], *, business_on: date, at: dat
 
 
 @transaction_required
-def claim_messages(*, limit: int, lease: timedelta) -> list[Claimed]:
-    """Take up to `limit` queued messages for sending, the most urgent first; nobody else does during the lease."""
+def chain_asked(
+    attempts: Sequence[int],
+    *,
+    policy: str,
+    actor: str,
+    at: datetime,
+    business_at: datetime,
+    evidence: Sequence[str | None] = (),
+) -> None:
+    """Append that these attempts were asked for, as they stand in the queue; `evidence` is one for each, or none."""
+    run(
+        "SELECT notices_asked(%s::bigint[], %s, %s::text[], %s, %s, %s)",
+        list(attempts),
+        policy,
+        list(evidence) or [None] * len(attempts),
+        actor,
+        at,
+        business_at,
+    )
+
+
+@transaction_required
+def chain_heard(heard: Sequence[Heard], *, actor: str, at: datetime, business_at: datetime) -> None:
+    """Append what was heard of attempts; of those that have no chain nothing is kept."""
+    if heard:
+        run(
+            "SELECT notices_heard(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],"
+            " %s::timestamptz[], %s, %s, %s)",
+            *columns(heard),
+            actor,
+            at,
+            business_at,
+        )
+
+
+@transaction_required
+def claim_messages(*, limit: int, lease: timedelta, channel: str = "sms") -> list[Claimed]:
+    """Take up to `limit` of a channel's queue for sending, the most urgent first; nobody else does during the lease."""
     rows = many(
         "WITH taken AS (SELECT q.id FROM unnest(%s::text[]) WITH ORDINALITY AS k (kind, urgency), LATERAL"
-        " (SELECT m.id FROM notices_message m WHERE m.delivery = 'queued' AND m.kind = k.kind"
+        " (SELECT m.id FROM notices_message m WHERE m.delivery = 'queued' AND m.channel = %s AND m.kind = k.kind"
         " AND (m.taken_until IS NULL OR m.taken_until < clock_timestamp())"
         " ORDER BY m.id LIMIT %s FOR UPDATE SKIP LOCKED) AS q ORDER BY k.urgency, q.id LIMIT %s)"
         " UPDATE notices_message m SET taken_until = clock_timestamp() + %s FROM taken WHERE m.id = taken.id"
-        " RETURNING m.id, m.kind, m.connection, m.phone, m.template, m.text",
+        " RETURNING m.id, m.kind, m.connection, m.phone, m.template, m.text, m.language, m.variables",
         list(URGENCY),
+        channel,
         limit,
         limit,
         lease,
@@ -154,37 +146,56 @@ def claim_messages(*, limit: int, lease: timedelta) -> list[Claimed]:
 
 
 @transaction_required
-def withdraw(*, messages: Sequence[int]) -> None:
-    """Take back claimed messages that are no longer true: they will not be sent."""
-    run(
-        "UPDATE notices_message SET delivery = 'withdrawn', taken_until = NULL"
-        " WHERE id = ANY(%s::bigint[]) AND delivery = 'queued'",
+def withdraw(*, messages: Sequence[int], actor: str, at: datetime, business_at: datetime) -> None:
+    """Take back messages that are no longer true: they will not be sent, nor tried by another channel."""
+    rows = many(
+        "UPDATE notices_message SET delivery = 'withdrawn', taken_until = NULL, next_at = NULL"
+        " WHERE id = ANY(%s::bigint[]) AND delivery = 'queued' RETURNING id",
         list(messages),
     )
+    heard = [Heard(row[0], "withdrawn", code="settled") for row in sorted(rows)]
+    chain_heard(heard, actor=actor, at=at, business_at=business_at)
 
 
 @transaction_required
-def mark_sent(*, messages: Sequence[int], receipts: Sequence[str]) -> None:
-    """Note that the SMS centre took these messages. One whose delivery was reported in the meantime stays delivered."""
-    run(
+def mark_sent(
+    *, messages: Sequence[int], receipts: Sequence[str], actor: str, at: datetime, business_at: datetime
+) -> None:
+    """Note that the provider took these messages. One whose delivery was reported in the meantime stays delivered."""
+    rows = many(
         "UPDATE notices_message m SET sent_at = clock_timestamp(), receipt = g.receipt, taken_until = NULL,"
         " delivery = 'sent' FROM unnest(%s::bigint[], %s::text[]) AS g (id, receipt)"
-        " WHERE m.id = g.id AND m.delivery = 'queued'",
+        " WHERE m.id = g.id AND m.delivery = 'queued' RETURNING m.id, m.kind, m.receipt",
         list(messages),
         list(receipts),
     )
+    heard = [Heard(id_, "taken", receipt) for id_, kind, receipt in sorted(rows) if kind in CHAINED]
+    chain_heard(heard, actor=actor, at=at, business_at=business_at)
 
 
 @transaction_required
-def mark_refused(*, messages: Sequence[int]) -> None:
-    """Note that the SMS centre refused these: they are tried again, at most `MOST_TRIES` times."""
-    run(
-        "UPDATE notices_message SET tries = tries + 1, taken_until = clock_timestamp() + interval '2 seconds',"
-        " delivery = CASE WHEN tries + 1 >= %s THEN 'failed' ELSE delivery END"
-        " WHERE id = ANY(%s::bigint[]) AND delivery = 'queued'",
+def mark_refused(
+    *, messages: Sequence[int], codes: Sequence[str], actor: str, at: datetime, business_at: datetime
+) -> None:
+    """Note that the provider refused these: they are tried again, at most `MOST_TRIES` times, then passed on."""
+    rows = many(
+        "UPDATE notices_message m SET tries = tries + 1, taken_until = clock_timestamp() + interval '2 seconds',"
+        " delivery = CASE WHEN tries + 1 >= %s THEN 'failed' ELSE delivery END,"
+        " next_at = CASE WHEN tries + 1 >= %s AND next_at IS NOT NULL THEN %s ELSE next_at END"
+        " FROM unnest(%s::bigint[], %s::text[]) AS g (id, code) WHERE m.id = g.id AND delivery = 'queued'"
+        " RETURNING m.id, m.kind, m.delivery, g.code",
         MOST_TRIES,
+        MOST_TRIES,
+        business_at,
         list(messages),
+        list(codes),
     )
+    heard = [
+        Heard(id_, "failed", code=code)
+        for id_, kind, delivery, code in sorted(rows)
+        if delivery == "failed" and kind in CHAINED
+    ]
+    chain_heard(heard, actor=actor, at=at, business_at=business_at)
 
 
 @transaction_required
@@ -199,22 +210,43 @@ def give_back(*, messages: Sequence[int], after: timedelta) -> None:
 
 
 @transaction_required
-def mark_delivered(reports: Sequence[Report]) -> int:
-    """Note delivery reports; how many were news. A report may overtake the note that its message was sent."""
+def mark_reported(
+    reports: Sequence[Report], *, actor: str, at: datetime, business_at: datetime, evidence: Sequence[str | None] = ()
+) -> int:
+    """Note what providers report; how many were news. A report may overtake the note that its message was sent, and one
+    that comes after the message was given up still counts: it arrived.
+
+    What arrived by a channel that does not end the matter, and what failed, is passed on to the next channel.
+    """
     if not reports:
         return 0
-    return run(
-        "UPDATE notices_message m SET delivery = CASE WHEN g.delivered THEN 'delivered' ELSE 'failed' END,"
-        " delivered_at = CASE WHEN g.delivered THEN g.at END, receipt = g.receipt, taken_until = NULL,"
-        " sent_at = coalesce(m.sent_at, clock_timestamp())"
-        " FROM unnest(%s::bigint[], %s::text[], %s::boolean[], %s::timestamptz[]) AS g (id, receipt, delivered, at)"
-        " WHERE m.id = g.id AND m.delivery IN ('queued', 'sent') AND (m.receipt IS NULL OR m.receipt = g.receipt)",
-        *columns(reports),
+    rows = many(
+        "UPDATE notices_message m SET delivery = g.state,"
+        " delivered_at = CASE WHEN g.state = 'delivered' THEN g.at END, receipt = coalesce(g.receipt, m.receipt),"
+        " taken_until = NULL, sent_at = coalesce(m.sent_at, clock_timestamp()),"
+        " next_at = CASE WHEN g.state = 'delivered' AND m.serves OR m.next_channel IS NULL OR m.delivery = 'expired'"
+        " THEN NULL ELSE %s END"
+        " FROM (SELECT DISTINCT ON (u.id) u.* FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[])"
+        " WITH ORDINALITY AS u (id, receipt, state, at, nth) ORDER BY u.id, u.state, u.nth) AS g"
+        " WHERE m.id = g.id AND (m.receipt IS NULL OR g.receipt IS NULL OR m.receipt = g.receipt)"
+        " AND (m.delivery IN ('queued', 'listed', 'sent') OR m.delivery = 'expired' AND g.state = 'delivered')"
+        " RETURNING m.id, m.kind, m.delivery, g.nth",
+        business_at,
+        *columns([(each.reference, each.receipt or None, _state(each), each.at) for each in reports]),
     )
+    heard = []
+    for id_, kind, _, nth in sorted(rows, key=lambda row: row[3]):
+        if kind in CHAINED:
+            told = reports[nth - 1]
+            heard.append(
+                Heard(
+                    id_, _state(told), told.receipt or None, told.code or None,
+                    evidence[nth - 1] if evidence else None, told.at, told.business_at or told.at,
+                )
+            )  # fmt: skip
+    chain_heard(heard, actor=actor, at=at, business_at=business_at)
+    return len(rows)
 
 
-def _sha256(notice: NewNotice) -> str:
-    content = (
-        f"{notice.connection}|{','.join(map(str, notice.bills))}|{notice.paise}|{notice.issued_on}|{notice.service}"
-    )
-    return hashlib.sha256(content.encode()).hexdigest()
+def _state(report: Report) -> str:
+    return "delivered" if report.delivered else "expired" if report.expired else "failed"

@@ -1,4 +1,6 @@
-"""The messages as data: what was registered with the operators' DLT platform, in Hindi and in English.
+"""The short messages of a cut, a restore and a payment, in both languages, as registered with the DLT platform.
+
+Notices and reminders, on which the right to cut rests, are versioned in `wordings`.
 
 A message must match its registered template to the space. Hindi is sent as UCS-2, 70 characters in one part and 67 in
 each of several, so it is kept short. The template ids here are rehearsal values, not registered with anybody.
@@ -37,18 +39,6 @@ class Template:
 
 
 TEMPLATES: tuple[Template, ...] = (
-    Template(
-        "BAHAL-REM-HI-1",
-        "reminder",
-        "hi",
-        "बिजली बिल: क्र. {consumer} पर {amount} बकाया। भुगतान करें, अन्यथा आपूर्ति विच्छेदित होगी।",
-    ),
-    Template(
-        "BAHAL-REM-EN-1",
-        "reminder",
-        "en",
-        "Electricity bill: {amount} is due on consumer no. {consumer}. Pay now or the supply will be disconnected.",
-    ),
     Template(
         "BAHAL-CUT-HI-1",
         "cut",

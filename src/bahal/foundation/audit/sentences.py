@@ -151,6 +151,42 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "सिम सूची आयात: {good} ठीक, {changed} में बदलाव, {refused} पंक्तियाँ अस्वीकृत।",
         "SIM list imported: {good} good, {changed} changed, {refused} rows refused.",
     ),
+    "notice.steps": (
+        "सूचनाओं की शृंखला में {steps} चरण जुड़े (समूह {batch}), SHA-256 {sha256}।",
+        "{steps} steps appended to the chain of notices (batch {batch}), SHA-256 {sha256}.",
+    ),
+    "notice.issued": (
+        "{notices} लिखित सूचनाएँ जारी, कुल {paise}, {day}; माध्यम {channel}।",
+        "{notices} written notices issued for {paise} in all, {day}; by {channel}.",
+    ),
+    "notice.passed_on": (
+        "{attempts} सूचनाएँ और स्मरण नहीं पहुँचे; {passed} अगले माध्यम को।",
+        "{attempts} notices and reminders did not arrive; {passed} passed on to the next channel.",
+    ),
+    "letters.listed": (
+        "पत्र-सूची {list}: {letters} पत्र, SHA-256 {sha256}।",
+        "Letters listed, list {list}: {letters} letters, SHA-256 {sha256}.",
+    ),
+    "letters.posted": (
+        "पत्र-सूची {list} डाक में, {posted_on}: {letters} पत्र, प्रमाण {proof}।",
+        "List {list} posted on {posted_on}: {letters} letters, proof {proof}.",
+    ),
+    "letters.answered": (
+        "डाक का उत्तर: {delivered} पत्र पहुँचे, {returned} लौटे ({file}, SHA-256 {sha256})।",
+        "The post answered: {delivered} letters arrived, {returned} came back ({file}, SHA-256 {sha256}).",
+    ),
+    "notice.handed": (
+        "{kind}: हाथों-हाथ, {outcome}; {by} द्वारा, {to}; फ़ोटो SHA-256 {photo_sha256}।",
+        "{kind} by hand, {outcome}; by {by}, to {to}; photo SHA-256 {photo_sha256}.",
+    ),
+    "wording.proposed": (
+        "पाठ {template}, संस्करण {version}, {effective_from} से, प्रस्तावित।",
+        "Text {template}, version {version} from {effective_from}, proposed.",
+    ),
+    "wording.accepted": (
+        "{proposed_by} का प्रस्तावित पाठ {template}, संस्करण {version}, {effective_from} से, स्वीकृत: {reason}।",
+        "Text {template}, version {version} from {effective_from}, proposed by {proposed_by}, accepted: {reason}.",
+    ),
     "reminder.queued": (
         "{day} को {messages} बकायादारों के लिए एसएमएस स्मरण तैयार, कुल बकाया {paise}।",
         "Reminders by SMS queued for {messages} who still owe on {day}, {paise} in all.",

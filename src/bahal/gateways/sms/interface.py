@@ -21,12 +21,18 @@ class SmsCentreUnreachable(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message to send. The same `reference` is sent once, however often it is given."""
+    """A message to send. The same `reference` is sent once, however often it is given.
+
+    `template` is what the provider knows the text by; `language` and `variables`, in the order in which the text names
+    them, are for a provider that fills it by itself.
+    """
 
     reference: str
     to: str
     template: str
     text: str
+    language: str = "hi"
+    variables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

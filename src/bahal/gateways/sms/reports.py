@@ -30,12 +30,16 @@ class ReportMalformed(Refusal):
 
 
 class DeliveryReport(NamedTuple):
-    """What became of one message; `reference` is the sender's."""
+    """What became of one message; `reference` is the sender's. One that `expired` was given up when its time was over;
+    `code` is the reason of one that was not delivered.
+    """
 
     reference: str
     receipt: str
     delivered: bool
     at: datetime
+    code: str = ""
+    expired: bool = False
 
 
 def signature_of(key: bytes, *, stamp: str, body: bytes) -> str:
@@ -60,6 +64,8 @@ def read_reports(*, key: bytes, stamp: str, signature: str, body: bytes, now: da
                 str(each["receipt"]),
                 each["status"] == "delivered",
                 datetime.fromisoformat(each["at"]).astimezone(UTC),
+                str(each.get("code", "")),
+                each["status"] == "expired",
             )
             for each in json.loads(body)
         ]

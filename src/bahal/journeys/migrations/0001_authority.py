@@ -4,6 +4,7 @@ from pathlib import Path
 
 from django.db import migrations
 
+from bahal.domains.notices.wordings import shipped_wordings
 from bahal.domains.supply.life import TRANSITIONS
 from bahal.domains.supply.restoring import read_restoring, shipped_restoring
 
@@ -11,9 +12,17 @@ SQL = Path(__file__).parent.parent / "sql"
 
 
 def lay(apps, schema_editor):
-    """Runs the SQL files in the order of their numbers, and loads the order's life and the product's rules of restoring."""
+    """Runs the SQL files by their numbers, and loads the order's life, the rules of restoring and the texts of notices."""
     for path in sorted(SQL.glob("*.sql")):
         schema_editor.execute(path.read_text(encoding="utf-8"), params=None)
+        if path.name.startswith("15_"):
+            with schema_editor.connection.cursor() as cursor:
+                cursor.executemany(
+                    "INSERT INTO notices_template (id, version, kind, channel, language, registered_as, text, verified,"
+                    " effective_from, proposed_by, accepted_by, proposed_at, accepted_at, reason)"
+                    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, now(), now(), 'shipped')",
+                    shipped_wordings(),
+                )
         if path.name.startswith("20_"):
             with schema_editor.connection.cursor() as cursor:
                 cursor.executemany(

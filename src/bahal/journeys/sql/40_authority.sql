@@ -1,4 +1,4 @@
--- The facts that decide a cut, gathered by the owner from ledger, bills, notices, messages, holds, payments and policy.
+-- The facts that decide a cut, gathered by the owner from ledger, bills, chains of notices, holds, payments and policy.
 -- `p_at` is the business instant, given by the caller's own clock; days are calendar days in India. `p_wall` is the
 -- wall's clock, by which payments under way and channels are judged. Every doubt is a reason, and reasons only add up.
 
@@ -135,7 +135,7 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off 
         FROM (SELECT d.centre, d.category, authority_path(d.centre) AS path
               FROM (SELECT DISTINCT a.centre, a.category FROM asked a) AS d) AS s
     ), rule AS MATERIALIZED (
-        SELECT r.centre, r.category, (r.p).version, (r.p).minimum_paise, (r.p).notice_clear_days,
+        SELECT r.centre, r.category, (r.p).version, (r.p).minimum_paise, (r.p).notice_clear_days, (r.p).notice_serves,
                (r.p).last_reminder_within_days, greatest(0, (r.p).reminders - 1) AS days_before,
                (r.p).conversion_grace_days, coalesce((r.p).waived, '{}') AS waived,
                (clock.day - make_interval(months => (r.p).stale_after_months))::date AS stale_on,
@@ -238,9 +238,10 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off 
                        END AS cause
                 FROM billing_bill bill
                 LEFT JOIN (
-                    SELECT nb.bill, max(n.issued_on) AS noticed_on
-                    FROM notices_writtennotice n JOIN notices_noticedbill nb ON nb.notice = n.id
-                    WHERE n.connection = w.connection AND r.day - n.served_on - 1 >= r.notice_clear_days
+                    SELECT nb.bill, max(s.day) AS noticed_on
+                    FROM notices_step s JOIN notices_noticedbill nb ON nb.notice = s.notice
+                    WHERE s.connection = w.connection AND s.machine = 'statutory' AND s.event = 'delivered'
+                      AND s.channel = ANY (r.notice_serves) AND r.day - s.effective_on - 1 >= r.notice_clear_days
                     GROUP BY nb.bill
                 ) AS named ON named.bill = bill.id
                 LEFT JOIN arrears_dispute dispute ON dispute.bill = bill.id AND dispute.closed_at IS NULL
@@ -248,15 +249,18 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off 
             ) AS b
         ) AS bills
         LEFT JOIN LATERAL (
-            -- Reminders on as many days running as the policy asks for: there is one a day, so the first is so many rows back.
-            SELECT bool_or(run.first_on >= run.business_on - r.days_before) AS reminded
+            -- Reminders that arrived on as many days running as the policy asks for: among the days, each once, the first is
+            -- so many rows back.
+            SELECT bool_or(run.first_on >= run.day - r.days_before) AS reminded
             FROM (
-                SELECT m.business_on, lag(m.business_on, r.days_before) OVER (ORDER BY m.business_on) AS first_on
-                FROM notices_message m
-                WHERE m.connection = w.connection AND m.kind = 'reminder' AND m.delivery = 'delivered'
-                  AND m.business_on BETWEEN r.day - r.last_reminder_within_days - r.days_before AND r.day
+                SELECT d.day, lag(d.day, r.days_before) OVER (ORDER BY d.day) AS first_on
+                FROM (
+                    SELECT DISTINCT s.effective_on AS day FROM notices_step s
+                    WHERE s.connection = w.connection AND s.machine = 'reminder' AND s.event = 'delivered'
+                      AND s.effective_on BETWEEN r.day - r.last_reminder_within_days - r.days_before AND r.day
+                ) AS d
             ) AS run
-            WHERE run.business_on >= r.day - r.last_reminder_within_days
+            WHERE run.day >= r.day - r.last_reminder_within_days
         ) AS sms ON true
         LEFT JOIN LATERAL (
             SELECT array_agg(h.kind ORDER BY h.id) AS kinds FROM arrears_hold h

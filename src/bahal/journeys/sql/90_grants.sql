@@ -28,8 +28,12 @@ GRANT UPDATE (settled_at, settled_by, reason) ON billing_doubt TO app;
 GRANT UPDATE (issue_day, days_to_pay) ON billing_group TO app;
 GRANT INSERT, DELETE, UPDATE (all_before) ON billing_batch TO app;
 GRANT EXECUTE ON FUNCTION billing_sum TO app, reader;
-GRANT UPDATE (served_on, service) ON notices_writtennotice TO app;
-GRANT UPDATE (taken_until, tries, sent_at, receipt, delivery, delivered_at) ON notices_message TO app;
+GRANT UPDATE (taken_until, tries, sent_at, receipt, delivery, delivered_at, next_at) ON notices_message TO app;
+-- A step is appended by the function that chains it. A text is proposed, and accepted once.
+GRANT EXECUTE ON FUNCTION notices_append, notices_asked, notices_heard TO app;
+GRANT EXECUTE ON FUNCTION notices_hash, notices_instant TO app, reader;
+GRANT INSERT ON notices_template, notices_letterlist TO app;
+GRANT UPDATE (accepted_by, accepted_at, reason) ON notices_template TO app;
 GRANT UPDATE (generation, desired, by_hand) ON supply_fence TO app;
 GRANT UPDATE (state, checker, checker_signature, signed_at, started_at, ended_at, reason) ON supply_drive TO app;
 GRANT UPDATE (state, cause, reason) ON supply_order TO app;

@@ -239,6 +239,26 @@ class Migration(migrations.Migration):
                 ),
                 ("channel_minutes", models.SmallIntegerField(db_default=15)),
                 (
+                    "notice_channels",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.TextField(), db_default=["letter", "hand"], size=None
+                    ),
+                ),
+                (
+                    "notice_serves",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.TextField(), db_default=["letter", "hand"], size=None
+                    ),
+                ),
+                (
+                    "reminder_channels",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.TextField(), db_default=["sms", "whatsapp", "letter", "hand"], size=None
+                    ),
+                ),
+                ("receipt_hours", models.SmallIntegerField(db_default=3)),
+                ("letter_days", models.SmallIntegerField(db_default=10)),
+                (
                     "waived",
                     django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), db_default=[], size=None),
                 ),

@@ -40,7 +40,8 @@ _OPEN = """
     SELECT (SELECT count(*) FROM supply_order WHERE state NOT IN
             ('confirmed', 'cancelled', 'refused', 'expired', 'field_task'))
          + (SELECT count(*) FROM supply_result WHERE handled_at IS NULL)
-         + (SELECT count(*) FROM notices_message WHERE delivery NOT IN ('delivered', 'withdrawn', 'failed'))
+         + (SELECT count(*) FROM notices_message
+            WHERE channel = 'sms' AND delivery NOT IN ('delivered', 'withdrawn', 'failed'))
          + (SELECT count(*) FROM protection_event WHERE handled_at IS NULL)
          + (SELECT count(*) FROM readings_request WHERE done_at IS NULL)
          + (SELECT count(*) FROM supply_drive WHERE state = 'running') AS open,

@@ -302,7 +302,7 @@ class Monday:
         ) == 0 and self._count(
             "SELECT count(*) FROM supply_result WHERE handled_at IS NULL"
         ) == 0 and self._count(
-            "SELECT count(*) FROM notices_message WHERE delivery IN ('queued', 'sent')"
+            "SELECT count(*) FROM notices_message WHERE delivery IN ('queued', 'sent') AND channel = 'sms'"
         ) == 0  # fmt: skip
 
     def _lit(self) -> int:

@@ -46,6 +46,11 @@ STATEMENTS: Final = (
     "UPDATE arrears_policy SET minimum_paise = 0",
     "DELETE FROM arrears_nocutday",
     "UPDATE notices_writtennotice SET issued_on = '2020-01-01'",
+    "UPDATE notices_step SET effective_on = '2020-01-01'",
+    "DELETE FROM notices_step",
+    "INSERT INTO notices_step (batch, connection, machine, position, attempt, event, day, channel, at, business_at,"
+    " effective_on, previous, hash) SELECT 1, id, 'reminder', 1, 1, 'delivered', now(), 'sms', now(), now(), now(), '', ''"
+    " FROM network_connection",
     "DELETE FROM audit_entry",
     # The database itself.
     "ALTER TABLE supply_order DISABLE TRIGGER ALL",

@@ -49,8 +49,8 @@ STATEMENTS: Final = (
     "UPDATE notices_step SET effective_on = '2020-01-01'",
     "DELETE FROM notices_step",
     "INSERT INTO notices_step (batch, connection, machine, position, attempt, event, day, channel, at, business_at,"
-    " effective_on, previous, hash) SELECT 1, id, 'reminder', 1, 1, 'delivered', now(), 'sms', now(), now(), now(), '', ''"
-    " FROM network_connection",
+    " effective_on, previous, hash)"
+    " SELECT 1, id, 'reminder', 1, 1, 'delivered', now(), 'sms', now(), now(), now(), '', '' FROM network_connection",
     "DELETE FROM audit_entry",
     # The database itself.
     "ALTER TABLE supply_order DISABLE TRIGGER ALL",

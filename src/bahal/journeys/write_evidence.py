@@ -45,8 +45,8 @@ PROVES = (
     (
         "रसीद प्रदाता का कथन है कि संदेश फ़ोन तक पहुँचा; यह नहीं कि पढ़ा गया। सूचनाओं के हर चरण में"
         " उससे पहले के चरण का SHA-256 है: बीच का कोई चरण बदला या हटाया नहीं जा सकता।",
-        "A delivery receipt is the provider's statement that a message reached the telephone, not that it was read. Each"
-        " step of the notices holds the SHA-256 of the step before: none in between can be changed or taken out.",
+        "A delivery receipt is the provider's statement that a message reached the telephone, not that it was read."
+        " Each step of the notices holds the SHA-256 of the step before: none in between can be changed or taken out.",
     ),
 )  # fmt: skip
 """What each kind of proof is worth, in Hindi and in English; stands in every pack."""

@@ -20,9 +20,11 @@ from bahal.domains.payments.models import CHANNELS, DIFFERENCES, INSTRUMENTS, PR
 from bahal.domains.protection.kinds import read_kinds, shipped_kinds
 from bahal.domains.protection.operations import ALERT_OUTCOMES, WARNING_OUTCOMES
 from bahal.domains.staff.models import ROLES
+from bahal.domains.supply.clock import CAUSES
 from bahal.domains.supply.eligibility import CUT, REASONS
-from bahal.domains.supply.life import GROUNDS, STATES
+from bahal.domains.supply.life import RESTORE_GROUNDS, STATES
 from bahal.domains.supply.models import Drive
+from bahal.domains.supply.restoring import BOUNDS
 from bahal.journeys.bill_cycle import BUSY, CREDIT_BALANCE
 from bahal.journeys.determine import WHY_NOT
 from bahal.journeys.open_line import NAMES
@@ -56,7 +58,9 @@ def codes() -> dict[str, set[str]]:
     return {
         "order states": set(STATES),
         "drive states": {state for state, _ in Drive._meta.get_field("state").choices or ()},
-        "grounds": set(GROUNDS),
+        "grounds": set(RESTORE_GROUNDS),
+        "rules of restoring": set(BOUNDS),
+        "delays": set(CAUSES),
         "verdicts": {CUT, *REASONS},
         "holds": set(HOLD_KINDS),
         "area holds": set(AREA_KINDS),

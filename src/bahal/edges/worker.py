@@ -38,6 +38,7 @@ from bahal.journeys.follow_outages import follow_outages
 from bahal.journeys.hear_logs import hear_logs
 from bahal.journeys.propose_clocks import propose_clocks
 from bahal.journeys.raise_alerts import raise_alerts
+from bahal.journeys.restore_drive import work_recalls
 from bahal.journeys.root_audit import root_audit
 from bahal.journeys.seal_audit import seal_audit
 from bahal.journeys.see_again import see_again
@@ -151,6 +152,7 @@ class Worker:
         self._listener = Listener(dsn, "bahal_results", "bahal_events", "bahal_messages", "bahal_wakeups")
         self._duties = [
             Duty("results", lambda: confirm_relay(at=at.wall(), business_at=at.now())),
+            Duty("recalls", lambda: work_recalls(at=at.wall(), business_at=at.now())),
             Duty("events", lambda: raise_alerts(at=at.wall(), business_at=at.now())),
             Duty("logs", lambda: hear_logs(at=at.wall(), business_at=at.now()), every_s=LOGS_EVERY_S),
             Duty("outages", lambda: follow_outages(at=at.wall(), business_at=at.now()), every_s=OUTAGES_EVERY_S),

@@ -84,7 +84,7 @@ class NobodyToCut(Refusal):
 
 
 class GroundNotForOfficers(Refusal):
-    """An officer may order a restore at the consumer's request or for safety; a payment does it by itself."""
+    """An officer may order a restore on some grounds; a payment and a policy do it by themselves."""
 
     code = "restore_ground_unknown"
     hi = "पुनर्संयोजन का आधार `{ground}` नहीं हो सकता; ये हो सकते हैं: {grounds}।"
@@ -169,3 +169,51 @@ class OfficerMayNotSetRestoring(Refusal):
     code = "officer_may_not_set_restoring"
     hi = "{login} ({role}) बहाली के नियम नहीं बदल सकते।"
     en = "{login} ({role}) may not change the rules of restoring."
+
+
+class CauseUnknown(Refusal):
+    """A drive is undone for one of a few causes."""
+
+    code = "recall_cause_unknown"
+    hi = "अभियान की बहाली का कारण `{cause}` नहीं हो सकता; ये हो सकते हैं: {causes}।"
+    en = "`{cause}` is no cause to restore a drive; these are: {causes}."
+
+
+class EvidenceMissing(Refusal):
+    """What is not an emergency is shown by something."""
+
+    code = "evidence_missing"
+    hi = "{cause}: प्रमाण देना ज़रूरी है।"
+    en = "{cause}: evidence must be given."
+
+
+class EvidenceWrong(Refusal):
+    """The file is empty or too large."""
+
+    code = "evidence_wrong"
+    hi = "प्रमाण की फ़ाइल {name} ({bytes} बाइट) 1 से {most} बाइट की हो।"
+    en = "The evidence {name} ({bytes} bytes) must have between 1 and {most} bytes."
+
+
+class RecallOpen(Refusal):
+    """One at a time."""
+
+    code = "recall_open"
+    hi = "अभियान {drive} की बहाली पहले से चल रही है।"
+    en = "Drive {drive} is being restored already."
+
+
+class RecallUnknown(Refusal):
+    """No such recall."""
+
+    code = "recall_unknown"
+    hi = "अभियान की बहाली {recall} नहीं मिली।"
+    en = "There is no recall {recall}."
+
+
+class RecallOver(Refusal):
+    """It needs no second word."""
+
+    code = "recall_over"
+    hi = "बहाली {recall} को दूसरे अधिकारी की ज़रूरत नहीं।"
+    en = "Recall {recall} needs no second officer any more."

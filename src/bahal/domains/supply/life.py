@@ -6,6 +6,9 @@ role. A timeout is `unknown`, never failed; a resend is a new sending with the w
 
 GROUNDS = ("nonpayment_s56", "prepaid", "theft_s135", "own_request", "safety")
 
+RESTORE_GROUNDS = (*GROUNDS, "court_order", "mistake", "part_payment", "emergency")
+"""Why supply comes back: the ground of the cut is settled, or an order or a policy says so."""
+
 STATES = (
     "proposed", "authorised", "claimed", "sent", "unknown", "confirmed",
     "field_task", "cancelled", "quarantined", "refused", "expired",

@@ -3,7 +3,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from bahal.domains.supply.life import GROUNDS, STATES
+from bahal.domains.supply.life import RESTORE_GROUNDS, STATES
 
 OPEN_STATES = ("proposed", "authorised", "claimed", "sent", "unknown", "quarantined")
 
@@ -111,7 +111,7 @@ class Order(models.Model):
     meter = models.TextField()
     connection = models.BigIntegerField(db_index=True)
     kind = models.TextField(choices=[("cut", "cut"), ("restore", "restore")])
-    ground = models.TextField(choices=[(ground, ground) for ground in GROUNDS])
+    ground = models.TextField(choices=[(ground, ground) for ground in RESTORE_GROUNDS])
     state = models.TextField(choices=[(state, state) for state in STATES])
     cause = models.TextField()
     reason = models.TextField(default="")

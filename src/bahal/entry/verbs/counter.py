@@ -6,6 +6,7 @@ import json
 import uuid
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -35,6 +36,15 @@ class DateWrong(Refusal):
     exit_code = USAGE
     hi = "`{given}` समय नहीं है: 2025-12-31T18:00+05:30 जैसा दें।"
     en = "`{given}` is not a moment: give it like 2025-12-31T18:00+05:30."
+
+
+class EvidenceUnreadable(Refusal):
+    """The file cannot be read."""
+
+    code = "evidence_unreadable"
+    exit_code = USAGE
+    hi = "प्रमाण की फ़ाइल {path} पढ़ी नहीं जा सकी: {why}"
+    en = "The evidence {path} cannot be read: {why}"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -137,18 +147,37 @@ def list_holds(consumer: Consumer, as_json: AsJson = False) -> None:
 def restore(
     consumer: Consumer,
     reason: Annotated[str, typer.Option(help="Why, for the audit.")],
-    ground: Annotated[str, typer.Option(help="own_request or safety; a payment restores by itself.")] = "own_request",
+    ground: Annotated[
+        str, typer.Option(help="own_request, safety, court_order or mistake; a payment restores by itself.")
+    ] = "own_request",
+    evidence: Annotated[
+        Path | None, typer.Option(help="A file that shows it: the court's order, what the mistake was.")
+    ] = None,
     officer: Annotated[str, typer.Option("--as", help="The officer who orders it.")] = "ee",
     as_json: AsJson = False,
 ) -> None:
     """Order a connection's supply back. Reconnection needs no warrant."""
+    shown = None if evidence is None else read_evidence(evidence)
     clock = enter()
+    from bahal.domains.supply.recalls import File
     from bahal.journeys.order_restore import order_restore
 
     order = order_restore(
-        connection=consumer, officer=officer, ground=ground, reason=reason, at=clock.wall(), business_at=clock.now()
-    )
+        connection=consumer, officer=officer, ground=ground, reason=reason, at=clock.wall(), business_at=clock.now(),
+        evidence=None if shown is None else File(*shown),
+    )  # fmt: skip
     answering.answer({"order": order}, as_json=as_json, hi="आदेश {order} दिया गया", en="Order {order} is given")
+
+
+def read_evidence(path: Path) -> tuple[str, bytes]:
+    """A file of evidence: its name and its bytes.
+
+    :raises EvidenceUnreadable: it cannot be read.
+    """
+    try:
+        return path.name, path.read_bytes()
+    except OSError as wrong:
+        raise EvidenceUnreadable(path=str(path), why=wrong.strerror or "?") from wrong
 
 
 def show_order(order: Annotated[int, typer.Argument(help="The order's number.")], as_json: AsJson = False) -> None:

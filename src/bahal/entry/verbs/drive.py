@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bahal.entry import answering
 from bahal.entry.business import enter
-from bahal.entry.verbs import policy
+from bahal.entry.verbs import policy, restoring
 from bahal.entry.verbs.counter import moment_of, paise_of
 from bahal.shared.errors import ENVIRONMENT, Refusal
 from bahal.shared.home import Home
@@ -44,6 +44,7 @@ def add_to(app: typer.Typer) -> None:
         drive.command()(verb)
     drive.command("sign")(second)
     policy.add_to_drive(drive)
+    restoring.add_to_drive(drive)
     app.add_typer(drive, name="drive")
 
 

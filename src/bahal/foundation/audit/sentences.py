@@ -283,6 +283,18 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "अभियान {drive} पूरा ({state}); {expired} आदेश समय निकलने से समाप्त।",
         "Drive {drive} closed ({state}); {expired} orders expired unsent.",
     ),
+    "supply.recall.asked": (
+        "अभियान {drive} में कटे सबकी बहाली {recall} माँगी गई ({cause}): {reason}; प्रमाण {evidence}।",
+        "Asked to restore everyone cut by drive {drive} (recall {recall}, {cause}): {reason}; evidence {evidence}.",
+    ),
+    "supply.recall.seconded": (
+        "अभियान {drive} की बहाली {recall} ({cause}) को दूसरे अधिकारी की सहमति।",
+        "Recall {recall} of drive {drive} ({cause}) seconded.",
+    ),
+    "supply.recall.ended": (
+        "अभियान {drive} की बहाली {recall}: सबके आदेश दिए जा चुके।",
+        "Recall {recall} of drive {drive}: everyone is ordered back.",
+    ),
     "supply.cut.cancelled": (
         "विच्छेदन आदेश {order} रद्द: {reason} ({cause})।",
         "Cut order {order} cancelled: {reason} ({cause}).",

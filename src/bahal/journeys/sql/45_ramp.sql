@@ -100,6 +100,7 @@ CREATE TRIGGER hastened BEFORE UPDATE OF need, feeder, transformer, load_w, reca
     FOR EACH ROW EXECUTE FUNCTION restore_placed();
 GRANT UPDATE (need) ON supply_order TO app;
 GRANT EXECUTE ON FUNCTION restore_need TO app;
+GRANT EXECUTE ON FUNCTION restoring_rules TO app, reader;
 
 -- What a bucket holds now. A clock that was set back fills nothing and keeps nobody waiting for its old hour.
 CREATE FUNCTION ramp_level(

@@ -116,6 +116,10 @@ class Migration(migrations.Migration):
                             ("theft_s135", "theft_s135"),
                             ("own_request", "own_request"),
                             ("safety", "safety"),
+                            ("court_order", "court_order"),
+                            ("mistake", "mistake"),
+                            ("part_payment", "part_payment"),
+                            ("emergency", "emergency"),
                         ]
                     ),
                 ),

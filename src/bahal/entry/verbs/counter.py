@@ -38,10 +38,10 @@ class DateWrong(Refusal):
     en = "`{given}` is not a moment: give it like 2025-12-31T18:00+05:30."
 
 
-class EvidenceUnreadable(Refusal):
+class ShownFileUnreadable(Refusal):
     """The file cannot be read."""
 
-    code = "evidence_unreadable"
+    code = "shown_file_unreadable"
     exit_code = USAGE
     hi = "प्रमाण की फ़ाइल {path} पढ़ी नहीं जा सकी: {why}"
     en = "The evidence {path} cannot be read: {why}"
@@ -172,12 +172,12 @@ def restore(
 def read_evidence(path: Path) -> tuple[str, bytes]:
     """A file of evidence: its name and its bytes.
 
-    :raises EvidenceUnreadable: it cannot be read.
+    :raises ShownFileUnreadable: it cannot be read.
     """
     try:
         return path.name, path.read_bytes()
     except OSError as wrong:
-        raise EvidenceUnreadable(path=str(path), why=wrong.strerror or "?") from wrong
+        raise ShownFileUnreadable(path=str(path), why=wrong.strerror or "?") from wrong
 
 
 def show_order(order: Annotated[int, typer.Argument(help="The order's number.")], as_json: AsJson = False) -> None:

@@ -88,9 +88,8 @@ def stretches(moments: Moments, now: datetime) -> list[Stretch]:
         marks.append((delay.at, cause))
         if delay.until is not None:
             marks.append((delay.until, cause))
-    for instant in (moments.sent_at, moments.acted_at, moments.confirmed_at):
-        if instant is not None:
-            marks.append((instant, "meter"))
+    met = (moments.sent_at, moments.acted_at, moments.confirmed_at)
+    marks.extend((instant, "meter") for instant in met if instant is not None)
     if moments.state == "field_task" and moments.field_at is not None:
         marks.append((moments.field_at, "field_needed"))
     end = lit_at(moments)

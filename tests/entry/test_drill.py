@@ -14,7 +14,7 @@ def test_a_hostile_web_process_moves_no_relay(tmp_path: Path) -> None:
             sys.executable, "-m", "bahal.entry.cli", "drill", "cut-all", "--listed", "20000", "--warrants", "100",
             "--meters", "400", "--json",
         ],
-        env=environ, capture_output=True, text=True, timeout=240, check=False,
+        env=environ, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr[-2000:]
     found = json.loads(ran.stdout.strip().splitlines()[-1])

@@ -216,12 +216,12 @@ def test_callers_that_dribble_or_say_nothing_sensible_are_bounded(world: World) 
             frame = alert_frame(world.meters.circle, 0)
             ends = [asyncio.create_task(_end_of(each)) for each in (slow, loud)]
             for byte in frame:
-                if ends[0].done():
+                if ends[0].done() or writer.is_closing():
                     break
                 writer.write(bytes((byte,)))
                 await asyncio.sleep(0.1)
             await asyncio.wait_for(asyncio.gather(*ends), 60)
-            assert asyncio.get_running_loop().time() - began < 4
+            assert asyncio.get_running_loop().time() - began < 30
             # The door is as well as before.
             request = ask(world)
             caller.call(world.meters.row(world.serials[0]))
@@ -266,7 +266,7 @@ def test_who_is_turned_away_calls_again(world: World) -> None:
             await until(lambda: answered(world, request))
 
     uvloop.run(scenario())
-    assert world.meters.circle.stats.calls["reset"] >= 1
+    assert world.meters.circle.stats.calls["made"] >= 2
 
 
 def test_a_wanted_meter_is_asked_by_sms_once_and_its_call_ends_that(world: World) -> None:

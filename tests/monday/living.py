@@ -15,7 +15,7 @@ import psycopg
 from tests.entry.instance import environment as plain
 from tests.monday.recount import Recount
 
-LIMIT_S = 120.0
+LIMIT_S = 900.0
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

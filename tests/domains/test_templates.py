@@ -6,8 +6,14 @@ from bahal.domains.notices.operations import CHAINED, URGENCY
 from bahal.domains.notices.templates import LONGEST_VARIABLE, PRESS_BUTTON, TEMPLATES, Template, template
 from bahal.shared.errors import names_in
 
-SHORT = ("cut", "restored", "payment")
-LONGEST = {"consumer": "2200000001", "amount": "₹99,99,999.00", "time": "10:00", "receipt": "BHL-251124-0000001"}
+SHORT = ("cut", "restored", "payment", "sign_in")
+LONGEST = {
+    "consumer": "2200000001",
+    "amount": "₹99,99,999.00",
+    "time": "10:00",
+    "receipt": "BHL-251124-0000001",
+    "code": "123456",
+}
 
 
 def test_each_kind_is_written_in_both_languages_with_the_same_variables() -> None:

@@ -1,6 +1,7 @@
 """Who may come in by the programs' door: on loopback in a rehearsal, with a key in production.
 
-`web/web.json` says which kind of instance this is and holds the SHA-256 of each key, never a key.
+`web/web.json` says which kind of instance this is and holds the SHA-256 of each key, never a key; and the addresses of
+the `proxies` that stand before it, which alone are believed when they say who calls.
 """
 
 import functools
@@ -26,13 +27,25 @@ class Door:
 
     rehearsal: bool
     key_hashes: frozenset[str]
+    proxies: frozenset[str] = frozenset()
 
 
 @functools.cache
 def door() -> Door:
     """Read once in a process's life. Without the file the door is shut."""
     stated = read_json(Home.of().path / "web" / "web.json") or {}
-    return Door(stated.get("rehearsal") is True, frozenset(stated.get("api_keys", ())))
+    return Door(
+        stated.get("rehearsal") is True, frozenset(stated.get("api_keys", ())), frozenset(stated.get("proxies", ()))
+    )
+
+
+def caller(*, remote: str, forwarded: str) -> str:
+    """The address that calls: the last in `X-Forwarded-For` that is no proxy of ours, where a proxy of ours says so."""
+    proxies = door().proxies
+    chain = [each.strip() for each in forwarded.split(",") if each.strip()]
+    while remote in proxies and chain:
+        remote = chain.pop()
+    return remote
 
 
 def admit(*, authorization: str, remote: str) -> str:

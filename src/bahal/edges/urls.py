@@ -1,12 +1,20 @@
 """Every door of the web process."""
 
-from django.urls import path
+from django.urls import URLPattern, path
 
 from bahal.edges.api.v1 import api
 from bahal.edges.control_room import views as control_room
 from bahal.edges.health import healthz
-from bahal.edges.portal import pay
+from bahal.edges.portal import entry, pay
+from bahal.edges.portal.home import first, show_home
+from bahal.edges.portal.page import View
 from bahal.edges.webhooks import bank, sms_reports
+
+
+def both_ways(page: str, view: View) -> list[URLPattern]:
+    """A page of the consumer's account: by a session, and by a signed link."""
+    return [path(f"my/<int:connection>/{page}", view), path(f"see/<str:token>/{page}", view)]
+
 
 urlpatterns = [
     path("", control_room.latest_drive, name="control-room"),
@@ -18,4 +26,9 @@ urlpatterns = [
     path("pay/style.css", pay.style, name="pay-style"),
     path("pay/<str:token>", pay.pay, name="pay"),
     path("pay/<str:token>/<str:tr>", pay.attempt, name="pay-attempt"),
+    path("my/", first, name="my"),
+    path("my/enter", entry.enter, name="my-enter"),
+    path("my/code", entry.code, name="my-code"),
+    path("my/leave", entry.leave, name="my-leave"),
+    *both_ways("", show_home),
 ]

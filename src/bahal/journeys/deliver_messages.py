@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bahal.domains.arrears.queries import policy_at
+from bahal.domains.consumers.sign_in import code_of
 from bahal.domains.notices import operations as notices
 from bahal.foundation.rows import many
 from bahal.foundation.transactions import transaction
@@ -38,12 +39,7 @@ def deliver_messages(
     if not sending:
         return len(claimed)
     try:
-        answers = gateway.send(
-            [
-                Outgoing(str(each.id), each.phone, each.template, each.text, each.language, tuple(each.variables))
-                for each in sending
-            ]
-        )
+        answers = gateway.send([_outgoing(each) for each in sending])
     except SmsCentreUnreachable:
         with transaction():
             notices.give_back(messages=[each.id for each in sending], after=PAUSE)
@@ -55,6 +51,15 @@ def deliver_messages(
         notices.mark_sent(messages=[id_ for id_, _ in taken], receipts=[receipt for _, receipt in taken], **by)
         notices.mark_refused(messages=[id_ for id_, _ in refused], codes=[code for _, code in refused], **by)
     return len(claimed)
+
+
+def _outgoing(message: notices.Claimed) -> Outgoing:
+    """What goes out. The queue holds no code: it is made here from the sign-in that the message names."""
+    text, variables = message.text, tuple(message.variables)
+    if message.kind == "sign_in":
+        code = code_of(variables[0])
+        text, variables = text.format(code=code), (code,)
+    return Outgoing(str(message.id), message.phone, message.template, text, message.language, variables)
 
 
 def _settled(reminders: Sequence[notices.Claimed], business_at: datetime) -> set[int]:

@@ -403,6 +403,7 @@ WORDS: Mapping[str, Section] = {
         "restored": ("बहाली की सूचना", "told of the restoration"),
         "payment": ("भुगतान की पावती", "receipt of a payment"),
         "statutory": ("लिखित सूचना", "written notice"),
+        "sign_in": ("प्रवेश कोड", "code to sign in"),
     },
     "deliveries": {
         "queued": ("प्रतीक्षा में", "queued"),

@@ -1,6 +1,6 @@
 """The kinds of message, their channels and what befalls them; plain, so that it is read without a database."""
 
-MESSAGE_KINDS = ("reminder", "cut", "restored", "payment", "statutory")
+MESSAGE_KINDS = ("reminder", "cut", "restored", "payment", "statutory", "sign_in")
 DELIVERIES = ("queued", "listed", "sent", "delivered", "failed", "expired", "withdrawn")
 CHANNELS = ("sms", "whatsapp", "letter", "hand")
 """By what a consumer is told, in the order in which they are tried unless a policy says otherwise."""

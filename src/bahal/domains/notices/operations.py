@@ -11,8 +11,8 @@ from typing import NamedTuple
 from bahal.foundation.rows import columns, many, run
 from bahal.foundation.transactions import transaction_required
 
-URGENCY = ("restored", "cut", "payment", "reminder", "statutory")
-"""Which messages go out first."""
+URGENCY = ("sign_in", "restored", "cut", "payment", "reminder", "statutory")
+"""Which messages go out first. A code is waited for on a screen, and few may be asked for."""
 
 MOST_TRIES = 5
 """A message that its provider refused this often is given up."""
@@ -87,6 +87,34 @@ def queue_messages(messages: Sequence[NewMessage], *, business_on: date, at: dat
         business_on,
         at,
         *columns(messages),
+    )
+
+
+@transaction_required
+def queue_code(
+    *,
+    connection: int,
+    phone: str,
+    template: str,
+    text: str,
+    language: str,
+    sign_in: str,
+    business_on: date,
+    at: datetime,
+) -> None:
+    """Queue the message of a code. The code is in none of this: it is made of the sign-in's id when it is sent."""
+    run(
+        "INSERT INTO notices_message (connection, kind, channel, phone, template, text, language, variables,"
+        " business_on, queued_at, tries, delivery)"
+        " VALUES (%s, 'sign_in', 'sms', %s, %s, %s, %s, %s, %s, %s, 0, 'queued')",
+        connection,
+        phone,
+        template,
+        text,
+        language,
+        [sign_in],
+        business_on,
+        at,
     )
 
 

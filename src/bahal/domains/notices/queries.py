@@ -1,6 +1,8 @@
 """Questions about chains of notices."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime
+from typing import NamedTuple
 
 from bahal.domains.notices.chain import Step
 from bahal.foundation.rows import many
@@ -49,3 +51,26 @@ def bills_named(*, notices: Iterable[int]) -> Mapping[int, list[int]]:
         list(notices),
     )
     return dict(rows)
+
+
+class Told(NamedTuple):
+    """A message as its consumer may see it: what it said, when it was sent (wall time) and what became of it."""
+
+    kind: str
+    channel: str
+    text: str
+    queued_at: datetime
+    business_on: date
+    delivery: str
+    delivered_at: datetime | None
+
+
+def told(*, connection: int, limit: int) -> list[Told]:
+    """What a consumer was told, the latest first; codes to sign in by are nothing to be told."""
+    rows = many(
+        f"SELECT {', '.join(Told._fields)} FROM notices_message"  # noqa: S608
+        " WHERE connection = %s AND kind <> 'sign_in' ORDER BY id DESC LIMIT %s",
+        connection,
+        limit,
+    )
+    return [Told(*row) for row in rows]

@@ -1,4 +1,4 @@
-"""The short messages of a cut, a restore and a payment, in both languages, as registered with the DLT platform.
+"""The short messages of a cut, a restore, a payment and a code to sign in by, as registered with the DLT platform.
 
 Notices and reminders, on which the right to cut rests, are versioned in `wordings`.
 
@@ -86,6 +86,18 @@ TEMPLATES: tuple[Template, ...] = (
         "payment",
         "en",
         "Consumer no. {consumer}: {amount} received, receipt {receipt}. Thank you.",
+    ),
+    Template(
+        "BAHAL-OTP-HI-1",
+        "sign_in",
+        "hi",
+        "{code} बिजली खाता देखने का कोड है, 5 मिनट मान्य। किसी को न बताएँ।",
+    ),
+    Template(
+        "BAHAL-OTP-EN-1",
+        "sign_in",
+        "en",
+        "{code} is your code to see your electricity account, valid for 5 minutes. Tell it to nobody.",
     ),
 )
 

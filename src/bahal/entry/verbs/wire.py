@@ -21,6 +21,7 @@ from bahal.shared.words import word
 def add_to(app: typer.Typer) -> None:
     """Add these verbs to the command line."""
     app.command("pay-link")(pay_link)
+    app.command("view-link")(view_link)
     app.command()(reconcile)
     suspense = typer.Typer(no_args_is_help=True, help="Money whose payer is not known; `counter payer` names him.")
     suspense.command("list")(list_suspense)
@@ -41,6 +42,18 @@ def pay_link(number: Number, as_json: AsJson = False) -> None:
     token = make_link(connection=connection, at=clock.wall(), business_at=clock.now())
     web = (read_json(Home.of().run / "endpoints.json") or {}).get("web", "http://localhost:8800")
     answering.answer({"consumer": connection, "link": f"{web}/pay/{token}"}, as_json=as_json, hi="{link}", en="{link}")
+
+
+def view_link(number: Number, as_json: AsJson = False) -> None:
+    """A link by which a consumer may look at his account without logging in; it changes nothing."""
+    clock = enter()
+    from bahal.domains.payments.queries import consumer_number
+    from bahal.journeys.sign_in_consumer import make_view_link
+
+    connection = consumer_number(number)
+    token = make_view_link(connection=connection, at=clock.wall(), business_at=clock.now())
+    web = (read_json(Home.of().run / "endpoints.json") or {}).get("web", "http://localhost:8800")
+    answering.answer({"consumer": connection, "link": f"{web}/see/{token}/"}, as_json=as_json, hi="{link}", en="{link}")
 
 
 def reconcile(

@@ -191,6 +191,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{day} को {messages} बकायादारों के लिए एसएमएस स्मरण तैयार, कुल बकाया {paise}।",
         "Reminders by SMS queued for {messages} who still owe on {day}, {paise} in all.",
     ),
+    "consumer.signed_in": (
+        "उपभोक्ता ने अपने मोबाइल पर आए कोड से खाता खोला।",
+        "The consumer opened the account by a code sent to his mobile.",
+    ),
     "payment.taken": (
         "{paise} प्राप्त ({channel}), रसीद {receipt}; शेष बकाया {due_paise}, अग्रिम में जमा {advance_paise}।",
         "{paise} received ({channel}), receipt {receipt}; still due {due_paise}, kept in advance {advance_paise}.",

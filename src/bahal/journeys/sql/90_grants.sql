@@ -16,6 +16,11 @@ GRANT INSERT ON offices_office, network_feeder, network_transformer, network_con
 GRANT INSERT ON tariffs_version, tariffs_rateacceptance TO app;
 GRANT UPDATE (accepted_by, accepted_at, reason) ON tariffs_version TO app;
 GRANT UPDATE (lifted_at, lifted_by) ON arrears_hold TO app;
+-- Who signs in is counted, a session ends; nothing of either is for the reader.
+GRANT INSERT ON consumers_signin, consumers_session TO app;
+GRANT UPDATE (tries, used_at) ON consumers_signin TO app;
+GRANT UPDATE (seen_at, ended_at) ON consumers_session TO app;
+REVOKE ALL ON consumers_signin, consumers_session FROM reader;
 GRANT INSERT ON arrears_dispute, arrears_surcharge, arrears_plan, arrears_writeoff, arrears_step TO app;
 GRANT UPDATE (closed_at, closed_by, outcome) ON arrears_dispute TO app;
 GRANT UPDATE (closed_at, outcome) ON arrears_plan TO app;

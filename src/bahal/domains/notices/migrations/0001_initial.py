@@ -46,6 +46,7 @@ class Migration(migrations.Migration):
                             ("restored", "restored"),
                             ("payment", "payment"),
                             ("statutory", "statutory"),
+                            ("sign_in", "sign_in"),
                         ]
                     ),
                 ),

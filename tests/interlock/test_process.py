@@ -3,12 +3,11 @@
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import sys
 import urllib.request
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +37,13 @@ def configure(world: World, **changed: Any) -> None:
 
 
 @contextlib.asynccontextmanager
-async def process(world: World, **environ: str) -> AsyncIterator[tuple[Process, dict[str, Any]]]:
+async def process(
+    world: World, *, program: Sequence[str] = ("-m", "bahal.entry.rooms"), **environ: str
+) -> AsyncIterator[tuple[Process, dict[str, Any]]]:
     """The room's process and what it said when it was ready; killed when the block ends if it still lives."""
     log = (world.database.home.path / "interlock.log").open("ab")
     started = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bahal.entry.rooms", "interlock", "0",
+        sys.executable, *program, "interlock", "0",
         stdin=DEVNULL, stdout=PIPE, stderr=log, env=world.database.environ(**environ),
     )  # fmt: skip
     log.close()
@@ -145,25 +146,6 @@ def test_killed_at_a_point_every_order_still_ends_as_the_meters_say(
         assert world.meters.movements(serial) == (["off", "on"] if n == 2 else ["off"])
     sent = "SELECT max(n) FROM (SELECT count(*) AS n FROM interlock_sending WHERE kind = 'cut' GROUP BY order_id) AS s"
     assert world.one(sent) <= 2
-
-
-def test_a_stopped_worker_that_wakes_up_again_writes_nothing_that_counts(make_world: Callable[..., World]) -> None:
-    world = make_world(count=6, profile={"canary": 0}, delay=0.15)
-    configure(world)
-
-    async def scenario() -> None:
-        facts.propose(world.app, world.keys, count=6)
-        async with world.meters.serving(), process(world) as (paused, _):
-            await until(lambda: world.counts().get("sent") or world.counts().get("claimed"))
-            os.kill(paused.pid, signal.SIGSTOP)
-            async with process(world):
-                await until(lambda: world.counts() == {"confirmed": 6}, seconds=60)
-                os.kill(paused.pid, signal.SIGCONT)
-                await asyncio.sleep(1.0)
-                assert world.counts() == {"confirmed": 6}
-
-    uvloop.run(scenario())
-    assert [world.meters.movements(serial) for serial in world.serials] == [["off"]] * 6
 
 
 def test_every_point_of_the_code_is_listed() -> None:

@@ -1,7 +1,9 @@
-"""The model of the race between a cut and a payment: its promises hold, and each fails when its guard is taken away.
+"""Two models, of a cut against a payment and of a lease's takeover: their promises hold, and each fails when its guard
+is taken away.
 
 Spin searches every order of steps. A fault is a death, a takeover from a worker that goes on, a lost frame, an answer
-or a sending that comes too late; two of them may meet in any way in the quick runs, three in the slow ones.
+or a sending that comes too late; two of them may meet in any way in the quick runs, three in the slow ones. In the
+takeover's model leases that run out under a worker that lives have a budget of their own.
 """
 
 import re
@@ -11,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-MODEL = Path(__file__).parent / "cut_versus_payment.pml"
+PAYMENT = Path(__file__).parent / "cut_versus_payment.pml"
+TAKEOVER = Path(__file__).parent / "lease_takeover.pml"
 DEEPEST = 200_000
 """Steps in one run; a search that meets this limit says so, and its test fails."""
 
@@ -27,13 +30,18 @@ class Search:
     report: str
 
 
-def search(folder: Path, *flags: str, faults: int, forever: str = "") -> Search:
-    """Search the model with these flags; `forever` names the property over endless, fair runs."""
+def search(
+    folder: Path, *flags: str, faults: int, forever: str = "", model: Path = PAYMENT, whole: bool = False
+) -> Search:
+    """Search a model with these flags; `forever` names the property over endless, fair runs.
+
+    :param whole: nothing is to be found: worth compiling well.
+    """
     defines = [f"-DFAULTS={faults}", *(f"-D{flag}" for flag in flags), *(["-DFOREVER"] if forever else ["-DNONCES"])]
-    _run(folder, "spin", *defines, "-a", str(MODEL))
+    _run(folder, "spin", *defines, "-a", str(model))
     kind = ["-DNFAIR=3"] if forever else ["-DSAFETY", "-DNOCLAIM"]
     # A search that ends at the first error is shorter than the compiler's best effort.
-    effort = "-O0" if flags else "-O2"
+    effort = "-O0" if flags and not whole else "-O2"
     _run(folder, "gcc", effort, "-w", "-DCOLLAPSE", *kind, "-o", "pan", "pan.c")
     report = _run(folder, "./pan", f"-m{DEEPEST}", *(["-a", "-f", "-N", forever] if forever else []))
     errors = re.search(r"errors: (\d+)", report)
@@ -106,6 +114,43 @@ def test_without_its_guard_it_never_ends_well(tmp_path: Path, flag: str, promise
     found = search(tmp_path, flag, faults=1, forever=promise)
     assert found.errors == 1, found.report
     assert "acceptance cycle" in found.report
+
+
+def test_a_stopped_worker_that_wakes_up_after_its_lease_was_taken_over(tmp_path: Path) -> None:
+    """Counters, token, no double send, nothing unfinished: two leases run out under one that lives, and one fault."""
+    _holds(search(tmp_path, "STOPS=2", faults=1, model=TAKEOVER, whole=True), at_least=300_000)
+
+
+def test_every_takeover_comes_to_an_end(tmp_path: Path) -> None:
+    """In every fair run the order ends, and no lease is held."""
+    _holds(search(tmp_path, "STOPS=2", faults=1, forever="ends", model=TAKEOVER, whole=True), at_least=300_000)
+
+
+TAKEOVER_GUARDS = [
+    ("SAME_COUNTERS", 0, "assertion violated !((used&"),
+    ("LOWER_COUNTERS", 0, "assertion violated (at!=token)"),
+    ("NO_TOKEN", 0, "assertion violated (token==mine)"),
+    ("NO_HOLDER", 0, "assertion violated ((lease==me)&&"),
+    ("NO_READ", 0, "assertion violated (relay=="),
+    ("ANY_COUNTER", 0, "assertion violated (relay=="),
+    ("NO_EXPIRY", 1, "invalid end state"),
+    ("NO_UNKNOWN", 0, "assertion violated (((order=="),
+    ("REACH_STALE", 0, "assertion violated (wire[at]!="),
+]
+
+
+@pytest.mark.parametrize(("flag", "faults", "why"), TAKEOVER_GUARDS, ids=[flag for flag, *_ in TAKEOVER_GUARDS])
+def test_a_takeover_without_its_guard_fails(tmp_path: Path, flag: str, faults: int, why: str) -> None:
+    """One stop is enough to show what each guard keeps away."""
+    found = search(tmp_path, flag, "STOPS=1", faults=faults, model=TAKEOVER)
+    assert found.errors == 1, found.report
+    assert _plain(why) in _plain(found.report)
+
+
+@pytest.mark.slow
+def test_three_stops_and_two_faults(tmp_path: Path) -> None:
+    """The takeover's promises over every meeting of three stops and two faults."""
+    _holds(search(tmp_path, "STOPS=3", faults=2, model=TAKEOVER, whole=True), at_least=3_000_000)
 
 
 @pytest.mark.slow

@@ -31,12 +31,19 @@ _LONGEST_PAUSE_S = 5.0
 
 
 class Database:
-    """Connections of one role. Open it inside the loop that uses it."""
+    """Connections of one role. Open it inside the loop that uses it.
 
-    def __init__(self, dsn: str, *, room: str, connections: int, metrics: DatabaseMetrics) -> None:
+    :param idle_s: the server undoes a transaction in which nothing was asked for so long: a process that was stopped
+        in the middle of one gives its locks up. 0: never.
+    """
+
+    def __init__(
+        self, dsn: str, *, room: str, connections: int, metrics: DatabaseMetrics, idle_s: float = 0.0
+    ) -> None:
         self.dsn = dsn
         self.metrics = metrics
         self._room = room
+        self._idle_ms = int(idle_s * 1000)
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             dsn,
             min_size=connections,
@@ -45,7 +52,11 @@ class Database:
             timeout=10.0,
             reconnect_timeout=30.0,
             kwargs={"autocommit": True, "application_name": f"bahal {room}", "prepare_threshold": 1},
+            configure=self._limit if idle_s else None,
         )
+
+    async def _limit(self, connection: Connection) -> None:
+        await connection.execute(f"SET idle_in_transaction_session_timeout = {self._idle_ms}")
 
     async def open(self) -> None:
         """Connect.

@@ -22,6 +22,8 @@ from bahal.interlock.metrics import InterlockMetrics
 from bahal.interlock.profile import load_profile
 from bahal.interlock.session import RelayKeys
 
+LOCKS_IDLE_S: Final = 2.0
+"""A worker that stands still with the switch and fences locked gives them up: a payment waits three seconds at most."""
 _STATE_PROFILE: Final = "SELECT interlock_state_profile(%s, %s::text[], %s::jsonb, %s::jsonb, %s)"
 
 
@@ -73,7 +75,11 @@ class Interlock:
         self._poll_s = config.poll_s
         self.worker = worker_name()
         self.database = Database(
-            config.dsn, room=room.name, connections=config.connections, metrics=DatabaseMetrics(room.registry)
+            config.dsn,
+            room=room.name,
+            connections=config.connections,
+            metrics=DatabaseMetrics(room.registry),
+            idle_s=LOCKS_IDLE_S,
         )
         link_metrics, metrics = LinkMetrics(room.registry), InterlockMetrics(room.registry)
         self.links = Links(

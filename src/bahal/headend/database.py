@@ -37,9 +37,7 @@ class Database:
         in the middle of one gives its locks up. 0: never.
     """
 
-    def __init__(
-        self, dsn: str, *, room: str, connections: int, metrics: DatabaseMetrics, idle_s: float = 0.0
-    ) -> None:
+    def __init__(self, dsn: str, *, room: str, connections: int, metrics: DatabaseMetrics, idle_s: float = 0.0) -> None:
         self.dsn = dsn
         self.metrics = metrics
         self._room = room

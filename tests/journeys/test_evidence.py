@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ from bahal.journeys.take_payment import take_payment
 from bahal.journeys.write_evidence import Pack, write_evidence
 from bahal.shared import verify_evidence as checker
 from bahal.shared.frames import FROM_METER, TO_METER, Tape
-from tests.journeys import interlock, town
+from bahal.shared.words import WORDS
+from tests.journeys import billed, interlock, town
 from tests.plugin.databases import Database
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"e" * 32)
@@ -287,6 +288,59 @@ def test_the_page_says_it_in_both_languages(case: Case) -> None:
         assert "".join(words.split()) in plain
     assert any("\u0900" <= letter <= "\u097f" for letter in text)
     assert hashlib.sha256(case.pack.pdf).hexdigest() == json.loads(case.pack.json)["pdf"]["sha256"]
+
+
+def test_the_bills_are_explained_line_by_line_and_their_sums_are_checked(database: Database) -> None:
+    (connection,) = billed.found()
+    billed.accept_all()
+    billed.read(connection, {billed.JULY: 0, billed.AUGUST: 180, billed.SEPTEMBER: 430})
+    billed.bill(billed.JULY, date(2025, 8, 6))
+    billed.bill(billed.AUGUST, date(2025, 9, 6))
+    numbers = f"202507-{connection},202508-{connection}"
+    with database.connect("app") as app:
+        (order,) = app.execute(
+            "INSERT INTO supply_order (meter, connection, kind, ground, state, cause, reason, fence, position,"
+            " due_paise, bills, notice_sha256, made_at, tries, sends)"
+            " SELECT serial, connection, 'restore', 'mistake', 'authorised', 'officer ee', '', 1, 0, 0, %s, '', now(),"
+            " 0, 0 FROM meters_meter WHERE connection = %s RETURNING id",
+            [numbers, connection],
+        ).fetchone() or (0,)
+    pack = write_evidence(order=order, key=KEY, at=datetime.now(UTC))
+    found = checker.examine(pack.json, pdf=pack.pdf)
+    assert found.wrong == []
+    content = json.loads(pack.json)["content"]
+    july, august = (each["explanation"] for each in content["bills"])
+    assert sum(line["paise"] for line in august["lines"]) == 1_232_00
+    assert f"{len(july['lines']) + len(august['lines'])} lines of bills sum to" in "\n".join(found.right)
+    assert all(line["hi"] != line["en"] for line in august["lines"])
+    assert [(each["from_wh"], each["to_wh"]) for each in august["registers"]] == [(180_000, 430_000)]
+    printed = page_text(pack.pdf)
+    for line in august["lines"]:
+        assert "".join(line["en"].split()) in printed
+    # Whoever holds the evidence key and bends a line is caught by the sum.
+    content["bills"][1]["explanation"]["lines"][0]["paise"] += 100
+    case = Case(pack, Path(), {})
+    bent = case.forged(lambda real: real.update(content))
+    assert checker.examine(bent).wrong == ["lines and sum differ: bills.1"]
+
+
+def page_text(pdf: bytes) -> str:
+    """What the pages say, without blanks."""
+    document = pypdfium2.PdfDocument(pdf)
+    return "".join("".join(page.get_textpage().get_text_range() for page in document).split())
+
+
+CODES = ("nonpayment_s56", "field_task", "found_moved", "supply.drive.proposed", "supply.cut.confirmed", "life_support")
+
+
+def test_no_code_of_ours_stands_in_print(case: Case) -> None:
+    """Every code in words of both languages; acts as their sentences."""
+    printed = page_text(case.pack.pdf)
+    for code in CODES:
+        assert code not in printed
+    grounds, states = WORDS["grounds"]["nonpayment_s56"], WORDS["order states"]["confirmed"]
+    for _, english in (grounds, states, WORDS["channels"]["upi"], WORDS["roles"]["executive_engineer"]):
+        assert "".join(english.split()) in printed
 
 
 def test_holds_and_acts_without_a_root_are_said(database: Database) -> None:

@@ -6,11 +6,12 @@ import json
 from datetime import date, datetime
 from typing import Any
 
+from bahal.foundation.audit.sentences import sentence
 from bahal.gateways.paper.sheets import EvidenceSheet, Part, Words
 from bahal.journeys.print_bill import COMPANY
 from bahal.shared.money import rupees
 from bahal.shared.text import INDIA
-from bahal.shared.words import word
+from bahal.shared.words import WORDS, word
 
 _KINDS = {"cut": Words("विच्छेदन", "disconnection"), "restore": Words("पुनर्संयोजन", "reconnection")}
 _STATES = {
@@ -20,15 +21,18 @@ _STATES = {
 }
 _NONE = Words("कोई नहीं", "none")
 _MOMENT, _MONEY, _DAY = "moment", "money", "day"
+_YES = {True: Words("हाँ", "yes"), False: Words("नहीं", "no")}
+_WHY = ("reasons", "outcomes of a try", "task causes", "delays", "verdicts")
+"""Where the word for a reason stands."""
 
 _ORDER = (
     ("id", Words("आदेश", "Order"), ""),
-    ("kind", Words("प्रकार", "Kind"), ""),
-    ("ground", Words("आधार", "Ground"), ""),
+    ("kind", Words("प्रकार", "Kind"), "nouns"),
+    ("ground", Words("आधार", "Ground"), "grounds"),
     ("meter", Words("मीटर", "Meter"), ""),
-    ("state", Words("स्थिति", "State"), ""),
+    ("state", Words("स्थिति", "State"), "order states"),
     ("due_paise", Words("जिस राशि के लिए", "For the sum of"), _MONEY),
-    ("fence", Words("फ़ेंस पीढ़ी", "Fence generation"), ""),
+    ("fence", Words("बाड़ की पीढ़ी", "Fence generation"), ""),
     ("made_at", Words("बना", "Made"), _MOMENT),
     ("sent_at", Words("भेजा", "Sent"), _MOMENT),
     ("confirmed_at", Words("पुष्ट", "Confirmed"), _MOMENT),
@@ -68,7 +72,8 @@ def _law(content: dict[str, Any]) -> list[Part]:
     return [
         Part(Words("लिखित सूचना, धारा 56(1)", "Written notice, section 56(1)"), [
             (
-                Words(f"सूचना {each['id']}, {rupees(each['paise'])}", f"bills {', '.join(each['bills'] or [])}"),
+                Words(f"सूचना {each['id']}", f"Notice {each['id']}"),
+                f"{rupees(each['paise'])} · बिल bills {', '.join(each['bills'] or [])}\n"
                 f"{_shown(each['issued_on'], _DAY)}\n{each['sha256']}",
             )
             for each in content["notices"]
@@ -76,24 +81,29 @@ def _law(content: dict[str, Any]) -> list[Part]:
         Part(Words("स्मरण", "Reminders"), [_step(each) for each in content["reminder_steps"]]),
         Part(Words("बिल", "Bills"), [
             (
-                Words(each["number"], each["kind"]),
-                f"{rupees(each['paise'])} · {_shown(each['issued_on'], _DAY)} · देय due {_shown(each['due_on'], _DAY)}",
+                Words(f"बिल {each['number']}", f"Bill {each['number']}"),
+                f"{_both(each['kind'], 'kinds of bill')}\n{rupees(each['paise'])} · {_shown(each['issued_on'], _DAY)}"
+                f" · देय due {_shown(each['due_on'], _DAY)}",
             )
             for each in content["bills"]
         ]),
+        *(_explanation(each) for each in content["bills"] if each["explanation"] is not None),
         Part(Words("भुगतान", "Payments"), [
-            (Words(each["receipt"], each["channel"]),
-             f"{rupees(each['paise'])} · {_shown(each['acknowledged_at'], _MOMENT)}")
+            (Words(f"रसीद {each['receipt']}", f"Receipt {each['receipt']}"),
+             f"{rupees(each['paise'])} · {_both(each['channel'], 'channels')}\n"
+             f"{_shown(each['acknowledged_at'], _MOMENT)}")
             for each in content["payments"]
         ]),
         Part(Words("रोक और विवाद", "Holds and disputes"), [
             (
-                Words(f"रोक {each['id']}", each["kind"]),
+                Words(f"रोक {each['id']}: {_said(each['kind'], 'holds').hi}",
+                      f"Hold {each['id']}: {_said(each['kind'], 'holds').en}"),
                 f"{each['evidence']} · {_shown(each['placed_at'], _MOMENT)} – {_shown(each['lifted_at'], _MOMENT)}",
             )
             for each in content["holds"]
         ] + [
-            (Words(f"विवाद {each['id']}", each["bill"]), f"{each['reason']} · {_shown(each['raised_at'], _MOMENT)}")
+            (Words(f"विवाद {each['id']}, बिल {each['bill']}", f"Dispute {each['id']}, bill {each['bill']}"),
+             f"{each['reason']} · {_shown(each['raised_at'], _MOMENT)}")
             for each in content["disputes"]
         ]),
         Part(Words("नीति", "Policy"), [
@@ -145,7 +155,8 @@ def _warrant(warrant: dict[str, Any] | None) -> list[Part]:
         rows.append(
             (
                 words,
-                f"{officer['login']} {officer.get('name_hi', '')}\nचाबी · key {officer['public_key']}\n"
+                f"{officer['login']} · {officer.get('name_hi', '')} {officer.get('name', '')}"
+                f" · {_both(officer.get('role', ''), 'roles')}\nचाबी · key {officer['public_key']}\n"
                 f"हस्ताक्षर · signature {officer['signature'][:64]} {officer['signature'][64:]}",
             )
         )
@@ -157,24 +168,28 @@ def _wire(content: dict[str, Any]) -> list[Part]:
     return [
         Part(Words("भेजना और रिले", "Sending and relay"), [
             (
-                Words(f"भेजा {_shown(each['sent_at'], _MOMENT)}", f"at {_shown(each['business_at'], _MOMENT)}"),
-                f"फ़ेंस · fence {each['fence']}"
+                Words("भेजा", "Sent"),
+                f"{_shown(each['sent_at'], _MOMENT)} · कार्यालय समय office time {_shown(each['business_at'], _MOMENT)}"
+                f"\nबाड़ fence {each['fence']}"
                 + (f" · {rupees(each['due_paise'])}" if each["due_paise"] is not None else "")
-                + f" · {each['policy'] or ''}",
+                + (f" · नीति policy {each['policy']}" if each["policy"] else ""),
             )
             for each in content["sendings"]
         ] + [
             (
-                Words(each["outcome"], each["reason"]),
-                f"{_STATES[each['relay_before']]} → {_STATES[each['relay_after']]} · {_shown(each['at'], _MOMENT)}"
+                _said(each["outcome"], "order states"),
+                (f"{_both(each['reason'], *_WHY)}\n" if each["reason"] else "")
+                + f"{_STATES[each['relay_before']]} → {_STATES[each['relay_after']]} · {_shown(each['at'], _MOMENT)}"
                 f"\n{len(each['frames'] or [])} फ़्रेम · frames {each['frames_sha256'] or '—'}",
             )
             for each in content["results"]
         ]),
         Part(Words("पुनर्संयोजन", "Reconnection"), [
             (
-                Words(f"आदेश {each['id']}", each["state"]),
-                f"{each['cause']} · {_shown(each['made_at'], _MOMENT)} → {_shown(each['confirmed_at'], _MOMENT)}",
+                Words(f"आदेश {each['id']}: {_said(each['state'], 'order states').hi}",
+                      f"Order {each['id']}: {_said(each['state'], 'order states').en}"),
+                f"{_cause(each['cause'])}\n"
+                f"{_shown(each['made_at'], _MOMENT)} → {_shown(each['confirmed_at'], _MOMENT)}",
             )
             for each in content["restores"]
         ]),
@@ -182,14 +197,63 @@ def _wire(content: dict[str, Any]) -> list[Part]:
 
 
 def _act(act: dict[str, Any]) -> tuple[Words, str]:
-    number, at, _, actor, name, *_ = act["entry"]
+    number, at, _, actor, name, _, _, data = act["entry"]
     root = act["root"]
     where = (
         "अभी किसी मूल में नहीं · in no root yet"
         if root is None
         else f"मूल · root {_shown(root['at'], _MOMENT)}\n{root['sha256']}"
     )
-    return Words(f"{number} · {name}", f"{actor}, {_shown(at, _MOMENT)}"), where
+    told = "\n".join(sentence(name, data, language) for language in ("hi", "en"))
+    return Words(f"प्रविष्टि {number}", f"Entry {number}"), f"{actor}, {_shown(at, _MOMENT)}\n{told}\n{where}"
+
+
+def _explanation(bill: dict[str, Any]) -> Part:
+    """A bill's lines as the consumer can open them, and the registers under them."""
+    told = bill["explanation"]
+    rows = [
+        (
+            Words(f"पंक्ति {each['number']}", f"Line {each['number']}"),
+            f"{rupees(each['paise'])}\n{each['hi']}\n{each['en']}",
+        )
+        for each in told["lines"]
+    ]
+    rows += [
+        (
+            Words(f"मीटर {each['meter']}", f"Meter {each['meter']}"),
+            f"{_shown(each['from'], _DAY)}: {_units(each['from_wh'])} → {_shown(each['to'], _DAY)}:"
+            f" {_units(each['to_wh'])} = {_units(each['wh'])} kWh",
+        )
+        for each in told["registers"]
+    ]
+    rows += [(Words("टिप्पणी", "Note"), f"{each['hi']}\n{each['en']}") for each in told["notes"]]
+    rows += [(Words("दर-पत्र", "Tariff"), f"{each['name']}\n{each['sha256']}") for each in told["versions"]]
+    return Part(Words(f"बिल {bill['number']} की पंक्तियाँ", f"Lines of bill {bill['number']}"), rows)
+
+
+def _units(wh: int) -> str:
+    return f"{wh // 1000}.{wh % 1000:03}"
+
+
+def _said(code: Any, *sections: str) -> Words:
+    """A code in words, from the first of these sections that has it. Free text stays as it was written."""
+    if isinstance(code, bool):
+        return _YES[code]
+    for section in sections:
+        if code in WORDS[section]:
+            return Words(word(section, code, "hi"), word(section, code, "en"))
+    return Words(str(code), str(code))
+
+
+def _both(code: Any, *sections: str) -> str:
+    words = _said(code, *sections)
+    return words.hi if words.hi == words.en else f"{words.hi} · {words.en}"
+
+
+def _cause(cause: str) -> str:
+    """Why a restore was ordered: a code and what it names, as `payment R-1`."""
+    code, _, rest = cause.partition(" ")
+    return f"{_both(code, 'nouns', *_WHY)} {rest}".strip()
 
 
 def _shown(datum: Any, form: str) -> str:
@@ -201,4 +265,4 @@ def _shown(datum: Any, form: str) -> str:
         return f"{date.fromisoformat(datum):%d-%m-%Y}"
     if form == _MOMENT:
         return f"{datetime.fromisoformat(datum).astimezone(INDIA):%d-%m-%Y %H:%M:%S}"
-    return str(datum)
+    return _both(datum, form) if form else str(datum)

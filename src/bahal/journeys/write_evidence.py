@@ -22,6 +22,7 @@ from bahal.foundation.rows import many, named, one
 from bahal.foundation.transactions import transaction
 from bahal.gateways.paper.typesetting import evidence_pdf
 from bahal.journeys.print_evidence import sheet_of
+from bahal.journeys.show_bill import show_bills
 from bahal.shared.frames import unpacked
 from bahal.shared.merkle import inclusion, leaf_hash
 from bahal.shared.verify_evidence import FORMAT, fingerprint_of, manifest_of, pdf_message, rendered, seal_message
@@ -50,6 +51,8 @@ PROVES = (
     ),
 )  # fmt: skip
 """What each kind of proof is worth, in Hindi and in English; stands in every pack."""
+EXPLAINS = ("meter", "lines", "notes", "registers", "arrears_paise", "advance_paise", "versions")
+"""What a pack tells of a bill beside the bill itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +128,12 @@ def _content(order: int, at: datetime) -> dict[str, Any]:
         ),
         "notice_steps": [each.plain() for each in steps if each.machine == "statutory"],
         "reminder_steps": [each.plain() for each in steps if each.machine == "reminder"],
-        "bills": _rows(
-            "SELECT number, kind, issued_on, due_on, period_from, period_to, consumption_wh, paise, estimated,"
-            " disputed, supplementary FROM billing_bill WHERE number = ANY(%s::text[]) ORDER BY number",
+        "bills": _explained(_rows(
+            "SELECT b.number, b.kind, b.issued_on, b.due_on, b.period_from, b.period_to, b.consumption_wh, b.paise,"
+            " b.estimated, b.disputed, b.supplementary, e.bill IS NOT NULL AS explained FROM billing_bill b"
+            " LEFT JOIN billing_explanation e ON e.bill = b.id WHERE b.number = ANY(%s::text[]) ORDER BY b.number",
             numbers,
-        ),
+        )),
         "payments": _rows(
             "SELECT receipt, paise, channel, instrument, acknowledged_at, business_at FROM payments_payment"
             " WHERE connection = %s ORDER BY id",
@@ -165,6 +169,22 @@ def _content(order: int, at: datetime) -> dict[str, Any]:
         ),
         "audit": _audit(order, row["drive"]),
     }  # fmt: skip
+
+
+def _explained(bills: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each bill with its lines, their sentences in both languages, registers and tariff versions; one that came in with
+    the books has none."""
+    numbers = [each["number"] for each in bills if each.pop("explained")]
+    told = {shown.bill.number: shown.as_json() for shown in show_bills(numbers=numbers)} if numbers else {}
+    return [
+        {
+            **each,
+            "explanation": {name: _plain(told[each["number"]][name]) for name in EXPLAINS}
+            if each["number"] in told
+            else None,
+        }
+        for each in bills
+    ]
 
 
 def _warrant(drive: dict[str, Any], order: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ its audit. Exit code: 0 everything agrees, 1 something does not, 2 the file is n
 What is checked, in this order: the file's form, byte by byte; each value against the signed list of their hashes
 (SHA-256); the signature on that list (Ed25519, RFC 8032); both officers' signatures on the warrant; the consumer's line
 in the signed list and the audit's entries in their root (Merkle trees, RFC 6962, section 2.1); and whether what the
-pack tells agrees: the line with the order, the notice, its days, the reminders, the policy, the hour and the frames.
+pack tells agrees: the line with the order, the notice, its days, the reminders, the bills' lines with their sums, the
+policy, the hour and the frames.
 """
 
 from __future__ import annotations
@@ -283,6 +284,18 @@ class Examination:
         if count:
             self.right.append(f"{count} steps of notices and reminders are chained, each with its text or receipt")
 
+    def bills(self) -> None:
+        """The lines of each bill that has some, against the sum that was demanded."""
+        count = 0
+        for nth, bill in enumerate(self.content["bills"]):
+            if bill["explanation"] is None:
+                continue
+            lines = bill["explanation"]["lines"]
+            self.must(sum(line["paise"] for line in lines) == bill["paise"], f"lines and sum differ: bills.{nth}")
+            count += len(lines)
+        if count:
+            self.right.append(f"{count} lines of bills sum to what each bill demands")
+
     def frames(self) -> None:
         """What went over the wire, by its hashes."""
         count = 0
@@ -351,7 +364,7 @@ def examine(
             found.wrong.append(f"form altered: byte {at}")
         if pack.keys() != {"bahal_evidence", "content", "manifest", "seal", "pdf"}:
             found.wrong.append("added: " + ", ".join(sorted(map(str, pack.keys()))))
-        for step in (found.values, found.warrant, found.notices, found.frames, found.audit):
+        for step in (found.values, found.warrant, found.notices, found.bills, found.frames, found.audit):
             try:
                 step()
             except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as failure:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from bahal.domains.arrears.models import AREA_KINDS, HOLD_KINDS, NEEDS
 from bahal.domains.supply.eligibility import CAUSES, COLUMNS, REASONS, Facts, judge, reasons, told
+from bahal.shared.words import WORDS
 from tests.plugin.databases import Database
 
 HOURS = ("no_cut_day", "outside_window", "quiet_hours")
@@ -108,3 +109,63 @@ def test_every_reason_is_given_and_told_in_both_languages(asked: Facts) -> None:
     for code in found:
         assert any("\u0900" <= letter <= "\u097f" for letter in told(code, asked, "hi"))
         assert told(code, asked, "en").isascii()
+
+
+def below(**changed: object) -> tuple[str, ...]:
+    return reasons(replace(CLEAN, **{"enforceable_paise": 10, "causes": ["stale"], **changed}))  # type: ignore[arg-type]
+
+
+def test_a_due_at_the_minimum_is_below_it_and_causes_are_told_where_all_that_is_owed_is_above() -> None:
+    told_why = ("due_below_minimum", "stale")
+    assert below() == told_why
+    assert below(balance_paise=10) == ("due_below_minimum",)
+    assert below(enforceable_paise=11) == ()
+    assert below(enforceable_paise=None) == told_why
+    assert below(enforceable_paise=None, minimum_paise=0, balance_paise=1) == told_why
+    assert below(enforceable_paise=0, minimum_paise=0, balance_paise=0) == ("due_below_minimum",)
+    assert below(enforceable_paise=1, minimum_paise=0) == ()
+    assert below(minimum_paise=None, enforceable_paise=10**9) == ("due_below_minimum",)
+    assert below(causes=["not_noticed"]) == ("due_below_minimum", "not_noticed")
+    # A connection that was served no notice at all is told that, and not of each bill as well.
+    assert below(causes=["stale", "not_noticed"], noticed=None) == ("notice_not_served", *told_why)
+
+
+def test_all_reasons_at_once_come_in_the_order_of_asking_and_only_a_what_if_waives() -> None:
+    everything = Facts(
+        policy=None, hours=list(HOURS), held=["hospital"], area_held=["election"], vulnerable="dialysis",
+        pending=["cheque"], plan_open=True, conversion=list(CONVERSION), review_open=True, stale_channels=["portal"],
+        noticed=False, enforceable_paise=0, minimum_paise=10, balance_paise=11, causes=list(CAUSES), reminded=False,
+        meter="no_relay", standing=list(STANDING),
+    )  # fmt: skip
+    wanted = tuple(code for code in REASONS if code not in ("no_meter", "not_noticed"))
+    assert reasons(everything) == wanted
+    assert judge(everything) == "no_policy"
+    for waived in wanted:
+        assert reasons(replace(everything, waived=[waived])) == tuple(code for code in wanted if code != waived)
+    assert judge(replace(everything, waived=wanted)) == "cut"
+    assert judge(replace(CLEAN, waived=wanted)) == "cut"
+
+
+def test_what_is_not_known_counts_against_the_cut() -> None:
+    for unknown in ("policy", "hours", "noticed", "reminded", "enforceable_paise", "minimum_paise"):
+        assert judge(replace(CLEAN, **{unknown: None})) != "cut", unknown  # type: ignore[arg-type]
+
+
+def test_a_reason_names_what_was_found_and_nothing_else() -> None:
+    found = replace(
+        CLEAN, held=["hospital", "court_stay"], area_held=["election"], vulnerable="dialysis",
+        pending=["cheque", "webhook"], stale_channels=["portal", "some_other"],
+    )  # fmt: skip
+    for code, section, kinds in (
+        ("held", "holds", ["hospital", "court_stay"]),
+        ("area_held", "area holds", ["election"]),
+        ("vulnerable", "needs", ["dialysis"]),
+        ("payment_pending", "payments under way", ["cheque", "webhook"]),
+    ):
+        for nth, language in enumerate(("hi", "en")):
+            named = ", ".join(WORDS[section][kind][nth] for kind in kinds)
+            assert told(code, found, language) == f"{WORDS['verdicts'][code][nth]} ({named})"
+            assert told(code, CLEAN, language) == WORDS["verdicts"][code][nth]
+    portal, visible = WORDS["channels of the due"]["portal"][1], WORDS["verdicts"]["due_not_visible"][1]
+    assert told("due_not_visible", found, "en") == f"{visible} ({portal}, some_other)"
+    assert told("plan_open", found, "en") == WORDS["verdicts"]["plan_open"][1]

@@ -1,7 +1,7 @@
 # Every target sets up what it needs; a repeated run finds the stamp and starts at once.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-slow check bench fuzz interop peers lock clean
+.PHONY: help setup demo up test test-slow mutate check bench fuzz interop peers lock clean
 
 BIN := .venv/bin
 # Most tests wait for processes of their own: one test process more than cores keeps the cores busy.
@@ -16,6 +16,7 @@ help:
 	@echo "make check             lint, types, import rules"
 	@echo "make bench NAME=...    one performance claim with its reference"
 	@echo "make fuzz NAME=... [SECONDS=1800]   one decoder of the meters' protocol, with coverage"
+	@echo "make mutate [NAME=eligibility|caps|fence|derivation]   change the rules of a cut, and see which tests notice"
 	@echo "make interop           who understands whom: our client and meters with those that others wrote"
 	@echo "make setup | peers | lock | clean"
 
@@ -52,6 +53,10 @@ bench: $(READY)
 fuzz: $(READY)
 	@test -n "$(NAME)" || { echo "Say which: make fuzz NAME=axdr" >&2; exit 2; }
 	@$(BIN)/python tools/fuzz.py $(NAME) $(or $(SECONDS),1800)
+
+# Changes a copy; what survives is printed. Not part of the tests.
+mutate: $(READY)
+	@$(BIN)/python tools/mutate.py $(NAME) $(ARGS)
 
 interop: peers
 	@$(BIN)/python -m interop $(ARGS)

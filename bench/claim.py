@@ -142,6 +142,52 @@ async def _tend(the_stage: Stage) -> None:
     await database.close()
 
 
+def caps_for(orders: int, runs: int, *, name: str) -> Profile:
+    """A profile as large as these runs and their warm-up."""
+    most = orders * (runs + 1) + CANARY
+    return Profile(
+        name=name,
+        canary=CANARY,
+        drive=most,
+        circle_hour=most,
+        state_hour=most,
+        day_floor=most,
+        transformer_floor=15,
+        feeder_floor=200,
+    )
+
+
+def rates_of(
+    the_stage: Stage, caps: Profile, *, orders: int, runs: int, clerks: int, batch: int
+) -> tuple[list[float], list[float]]:
+    """Orders sent and results written per second, run by run, in a signed drive over all candidates of the stage.
+
+    :raises SystemExit: a right was refused, or orders were missing.
+    """
+    the_stage.run(the_stage.signed_drive())
+    begun = time.perf_counter()
+    asyncio.run(_tend(the_stage))
+    say(f"verified and registered in {time.perf_counter() - begun:.1f} s")
+    the_stage.vacuum()
+    figures = json.dumps(asdict(caps))
+    those = [Clerk(the_stage, f"{WORKER}-{n}", figures) for n in range(clerks)]
+    those[0].send(CANARY, CANARY)
+    those[0].confirm()
+    asyncio.run(_tend(the_stage))
+    rates: list[float] = []
+    written: list[float] = []
+    for n in range(runs + 1):
+        rate = together(those, orders, batch)
+        begun = time.perf_counter()
+        confirmed = sum(clerk.confirm() for clerk in those)
+        results = confirmed / (time.perf_counter() - begun)
+        say(f"{'warm-up' if n == 0 else f'run {n}'}: {rate:.0f} sent/s, then {results:.0f} results/s by one")
+        if n:
+            rates.append(rate)
+            written.append(results)
+    return rates, written
+
+
 def main() -> None:
     """Make the people, run, and print the closing JSON line."""
     asked = argparse.ArgumentParser()
@@ -152,41 +198,17 @@ def main() -> None:
     asked.add_argument("--clerks", type=int, default=2, help="database connections at once")
     asked.add_argument("--batch", type=int, default=200)
     given = asked.parse_args()
-    candidates = given.orders * (given.runs + 1) + CANARY
-    caps = Profile(
-        name="bench-claim",
-        canary=CANARY,
-        drive=candidates,
-        circle_hour=candidates,
-        state_hour=candidates,
-        day_floor=candidates,
-        transformer_floor=15,
-        feeder_floor=200,
-    )
+    caps = caps_for(given.orders, given.runs, name="bench-claim")
     with stage() as the_stage:
         the_stage.build(caps)
-        made = the_stage.fill(connections=given.connections, candidates=candidates, postings=given.postings)
-        the_stage.run(the_stage.signed_drive())
-        begun = time.perf_counter()
-        asyncio.run(_tend(the_stage))
-        say(f"verified and registered in {time.perf_counter() - begun:.1f} s")
-        the_stage.vacuum()
-        figures = json.dumps(asdict(caps))
-        clerks = [Clerk(the_stage, f"{WORKER}-{n}", figures) for n in range(given.clerks)]
-        clerks[0].send(CANARY, CANARY)
-        clerks[0].confirm()
-        asyncio.run(_tend(the_stage))
-        rates: list[float] = []
-        written: list[float] = []
-        for n in range(given.runs + 1):
-            rate = together(clerks, given.orders, given.batch)
-            begun = time.perf_counter()
-            confirmed = sum(clerk.confirm() for clerk in clerks)
-            results = confirmed / (time.perf_counter() - begun)
-            say(f"{'warm-up' if n == 0 else f'run {n}'}: {rate:.0f} sent/s, then {results:.0f} results/s by one")
-            if n:
-                rates.append(rate)
-                written.append(results)
+        made = the_stage.fill(
+            connections=given.connections,
+            candidates=given.orders * (given.runs + 1) + CANARY,
+            postings=given.postings,
+        )
+        rates, written = rates_of(
+            the_stage, caps, orders=given.orders, runs=given.runs, clerks=given.clerks, batch=given.batch
+        )
         value = median_of(
             f"claimed and sent, {given.clerks} connections, batches of {given.batch}", rates, unit="orders/s", digits=0
         )

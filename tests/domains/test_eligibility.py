@@ -118,7 +118,8 @@ def below(**changed: object) -> tuple[str, ...]:
 def test_a_due_at_the_minimum_is_below_it_and_causes_are_told_where_all_that_is_owed_is_above() -> None:
     told_why = ("due_below_minimum", "stale")
     assert below() == told_why
-    assert below(balance_paise=10) == ("due_below_minimum",)
+    for balance in (10, 9, -1):
+        assert below(balance_paise=balance) == ("due_below_minimum",)
     assert below(enforceable_paise=11) == ()
     assert below(enforceable_paise=None) == told_why
     assert below(enforceable_paise=None, minimum_paise=0, balance_paise=1) == told_why

@@ -154,6 +154,9 @@ end_listening:
 #if CLAIMS > 5
         :: wire[6] != nothing -> at = 6
 #endif
+#if CLAIMS > 6
+#error "the meter listens to six connections"
+#endif
         fi;
         serve(at);
         at = 0

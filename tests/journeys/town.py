@@ -123,8 +123,8 @@ def officer(login: str, role: str) -> NewOfficer:
     return NewOfficer(login, login, login, role, CIRCLE, "secret", "", public)
 
 
-def bill_and_notice(numbers: Sequence[int], *, due: int, serial: str = "B") -> None:
-    """Two bills each, in all `due`, and a written notice over both, served in October."""
+def bill(numbers: Sequence[int], *, due: int, serial: str = "B") -> list[int]:
+    """Two bills each, in all `due`; their ids, two by two."""
     at = datetime.now(UTC)
     bills = [
         NewBill(
@@ -134,7 +134,13 @@ def bill_and_notice(numbers: Sequence[int], *, due: int, serial: str = "B") -> N
         for each in numbers
         for month, paise in ((7, due // 2), (8, due - due // 2))
     ]  # fmt: skip
-    ids = post_bills(bills, actor="test", at=at, business_at=datetime(2025, 8, 5, tzinfo=UTC))
+    return post_bills(bills, actor="test", at=at, business_at=datetime(2025, 8, 5, tzinfo=UTC))
+
+
+def bill_and_notice(numbers: Sequence[int], *, due: int, serial: str = "B") -> None:
+    """Two bills each, in all `due`, and a written notice over both, served in October."""
+    at = datetime.now(UTC)
+    ids = bill(numbers, due=due, serial=serial)
     named = dict(zip(numbers, zip(ids[::2], ids[1::2], strict=True), strict=True))
     notices = [
         NewNotice(each, named[each], due, date(2025, 10, 1), date(2025, 10, 10), "registered post, acknowledged")

@@ -43,6 +43,7 @@ from bahal.journeys.root_audit import root_audit
 from bahal.journeys.seal_audit import seal_audit
 from bahal.journeys.see_again import see_again
 from bahal.journeys.take_meter_reads import take_meter_reads
+from bahal.journeys.try_next_channel import try_next_channel
 from bahal.journeys.wake_meters import wake_meters
 from bahal.shared.database import dsn_of
 from bahal.shared.errors import Refusal
@@ -58,6 +59,7 @@ LOGS_EVERY_S = 5.0
 DAYS_EVERY_S = 15.0
 READS_EVERY_S = 10.0
 CLOCKS_EVERY_S = 1.0
+CHANNELS_EVERY_S = 5.0
 SWEEP_EVERY_S = 60.0
 TO_SEND = frozenset(("bahal_messages", "bahal_wakeups"))
 REST_S = 1.0
@@ -141,6 +143,10 @@ def _take_reads() -> int:
     return take_meter_reads(actor="worker", at=clock().wall(), business_at=clock().now()).batches
 
 
+def _try_next_channel() -> int:
+    return try_next_channel(actor="worker", at=clock().wall(), business_at=clock().now())
+
+
 class Worker:
     """One worker: four threads, each with its own database connection, until it is told to stop."""
 
@@ -159,6 +165,7 @@ class Worker:
             Duty("looks", lambda: see_again(at=at.wall(), business_at=at.now()), every_s=LOOKS_EVERY_S),
             Duty("clocks", lambda: follow_clocks(at=at.wall(), business_at=at.now()), every_s=CLOCKS_EVERY_S),
             Duty("sweep", lambda: propose_clocks(at=at.wall(), business_at=at.now()), every_s=SWEEP_EVERY_S),
+            Duty("next-channels", _try_next_channel, every_s=CHANNELS_EVERY_S),
             Duty("reads", _take_reads, every_s=READS_EVERY_S),
             Duty("drives", lambda: close_drives(at=at.wall(), business_at=at.now()), every_s=CLOSE_EVERY_S),
             Duty("audit", Sealer(home).turn, every_s=SEAL_EVERY_S),

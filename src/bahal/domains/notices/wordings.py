@@ -8,7 +8,7 @@ import string
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -16,7 +16,8 @@ from typing import NamedTuple
 from bahal.domains.notices.errors import WordingMissing, WordingWrong
 from bahal.domains.notices.kinds import CHANNELS, MACHINES, TO_A_PHONE
 from bahal.domains.notices.templates import LONGEST_VARIABLE
-from bahal.foundation.rows import many
+from bahal.foundation.rows import many, one, run
+from bahal.foundation.transactions import transaction_required
 from bahal.shared.text import LANGUAGES
 
 VARIABLES: Mapping[str, Sequence[str]] = {
@@ -96,6 +97,41 @@ def every_wording() -> list[Wording]:
     """Every version, those not accepted yet too."""
     rows = many(f"SELECT {', '.join(Wording._fields)} FROM notices_template ORDER BY id, version")  # noqa: S608
     return [Wording(*row) for row in rows]
+
+
+def find_wording(*, template: str, version: int) -> Wording | None:
+    """One version, locked for this transaction, or None."""
+    rows = many(
+        f"SELECT {', '.join(Wording._fields)} FROM notices_template WHERE id = %s AND version = %s FOR UPDATE",  # noqa: S608
+        template,
+        version,
+    )
+    return Wording(*rows[0]) if rows else None
+
+
+@transaction_required
+def propose_wording(wording: Wording, *, at: datetime) -> int:
+    """Write the next version of a text, not in force before a second officer accepts it; its number."""
+    run("SELECT pg_advisory_xact_lock(hashtext('bahal.wordings'))")
+    row = one(
+        "INSERT INTO notices_template (id, version, kind, channel, language, registered_as, text, verified,"
+        " effective_from, proposed_by, proposed_at)"
+        " SELECT %s, 1 + coalesce((SELECT max(version) FROM notices_template WHERE id = %s), 0), %s, %s, %s, %s, %s,"
+        " %s, %s, %s, %s RETURNING version",
+        wording.id, wording.id, wording.kind, wording.channel, wording.language, wording.registered_as, wording.text,
+        wording.verified, wording.effective_from, wording.proposed_by, at,
+    )  # fmt: skip
+    assert row is not None
+    return int(row[0])
+
+
+@transaction_required
+def accept_wording(*, template: str, version: int, officer: str, reason: str, at: datetime) -> None:
+    """Put a version in force from its day on; the caller has locked and judged it."""
+    run(
+        "UPDATE notices_template SET accepted_by = %s, accepted_at = %s, reason = %s WHERE id = %s AND version = %s",
+        officer, at, reason, template, version,
+    )  # fmt: skip
 
 
 def checked(wording: Wording) -> Wording:

@@ -46,7 +46,7 @@ def bill_pdf(sheet: BillSheet) -> bytes:
 
     :raises PageFailed: it could not be set.
     """
-    return _set("bill.typ", _bill(sheet))
+    return set_pages("bill.typ", _bill(sheet))
 
 
 def receipt_pdf(sheet: ReceiptSheet, *, width: Width = "a4") -> bytes:
@@ -54,7 +54,7 @@ def receipt_pdf(sheet: ReceiptSheet, *, width: Width = "a4") -> bytes:
 
     :raises PageFailed: it could not be set.
     """
-    return _set("receipt.typ", {**_receipt(sheet), "width": width})
+    return set_pages("receipt.typ", {**_receipt(sheet), "width": width})
 
 
 def evidence_pdf(sheet: EvidenceSheet) -> bytes:
@@ -62,7 +62,7 @@ def evidence_pdf(sheet: EvidenceSheet) -> bytes:
 
     :raises PageFailed: it could not be set.
     """
-    return _set("evidence.typ", _evidence(sheet))
+    return set_pages("evidence.typ", _evidence(sheet))
 
 
 def picture(sheet: BillSheet | ReceiptSheet, *, width: Width = "a4") -> bytes:
@@ -71,8 +71,8 @@ def picture(sheet: BillSheet | ReceiptSheet, *, width: Width = "a4") -> bytes:
     :raises PageFailed: it could not be set.
     """
     if isinstance(sheet, BillSheet):
-        return _set("bill.typ", _bill(sheet), form="png")
-    return _set("receipt.typ", {**_receipt(sheet), "width": width}, form="png")
+        return set_pages("bill.typ", _bill(sheet), form="png")
+    return set_pages("receipt.typ", {**_receipt(sheet), "width": width}, form="png")
 
 
 @cache
@@ -86,7 +86,11 @@ def _folder(package: str) -> Path:
         return Path(folder)
 
 
-def _set(template: str, data: Mapping[str, Any], *, form: Literal["pdf", "png"] = "pdf") -> bytes:
+def set_pages(template: str, data: Mapping[str, Any], *, form: Literal["pdf", "png"] = "pdf") -> bytes:
+    """A template of this package with its data, as PDF, or its first page as PNG.
+
+    :raises PageFailed: it could not be set.
+    """
     source = _folder(_HERE) / template
     try:
         made = _compiler().compile(

@@ -342,7 +342,7 @@ def test_one_connection_is_explained_in_both_languages(database: Database) -> No
     assert told["reasons"] == [
         {"code": "held", "hi": "रोक लगी है (शिकायत निवारण फोरम का स्थगन)",
          "en": "a hold is in force (stay by the grievance forum)"},
-        {"code": "reminders_not_delivered", "hi": "एसएमएस स्मरण पूरे नहीं पहुँचे", "en": "reminders not all delivered"},
+        {"code": "reminders_not_delivered", "hi": "स्मरण लगातार दिनों में नहीं पहुँचे", "en": "reminders not all delivered"},
     ]  # fmt: skip
     assert told["facts"]["policy"] == "test-1"
 

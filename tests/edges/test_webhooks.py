@@ -11,6 +11,8 @@ from bahal.gateways.bank.webhooks import EVENT_HEADER
 from bahal.gateways.bank.webhooks import SIGNATURE_HEADER as GATEWAY_SIGNATURE
 from bahal.gateways.bank.webhooks import signature_of as bank_signature
 from bahal.gateways.sms.reports import SIGNATURE_HEADER, TIME_HEADER, signature_of
+from bahal.gateways.whatsapp.statuses import SIGNATURE_HEADER as STATUS_SIGNATURE
+from bahal.gateways.whatsapp.statuses import signature_of as status_signature
 from tests.journeys import town
 from tests.journeys.test_messages import remind
 from tests.plugin.databases import Database
@@ -123,3 +125,40 @@ def test_what_is_signed_and_no_event_is_refused_by_name(database: Database) -> N
     assert tell(event(), name="")[0] == 422
     assert tell(b'{"event":"refund.created","created_at":1,"payload":{}}') == (200, {"heard": False})
     assert kept() == []
+
+
+# --- WhatsApp ------------------------------------------------------------------------------------------------------
+
+
+def statuses(*told: dict[str, object]) -> bytes:
+    return json.dumps({"entry": [{"changes": [{"value": {"statuses": list(told)}}]}]}).encode()
+
+
+def test_a_status_of_the_platform_counts_once_if_it_is_signed(database: Database) -> None:
+    def post_status(body: bytes, by: str = "s") -> tuple[int, dict[str, object]]:
+        headers = {STATUS_SIGNATURE: status_signature(by, body=body)}
+        answer = Client().post("/webhooks/whatsapp", body, content_type="application/json", headers=headers)
+        return answer.status_code, answer.json()
+
+    town.found(connections=1, reminded=False)
+    remind()
+    with database.connect("owner") as owner:
+        owner.execute("UPDATE notices_message SET channel = 'whatsapp' WHERE kind = 'reminder'")
+    message = value("SELECT id FROM notices_message WHERE kind = 'reminder'")
+    told = {"id": "wamid.1", "status": "delivered", "timestamp": str(int(time.time())),
+            "biz_opaque_callback_data": str(message)}  # fmt: skip
+    assert post_status(statuses(told))[0] == 401  # no secret here: nobody can sign
+    database.home.keep_secret(
+        "whatsapp", {"app_secret": "s", "verify_token": "word", "token": "", "phone_number_id": ""}
+    )
+    assert post_status(statuses(told), "x")[0] == 401
+    stranger = {**told, "biz_opaque_callback_data": "not ours"}
+    assert post_status(statuses({**told, "status": "sent"}, stranger)) == (200, {"taken": 0})
+    assert post_status(statuses(told)) == (200, {"taken": 1})
+    assert post_status(statuses(told)) == (200, {"taken": 0})
+    assert many("SELECT event, provider, effective_on = day FROM notices_step WHERE machine = 'reminder'") == [
+        ("asked", None, None), ("delivered", "wamid.1", False),
+    ]  # fmt: skip  # by the wall's clock it arrived long after its day
+    asked = {"hub.mode": "subscribe", "hub.challenge": "42"}
+    assert Client().get("/webhooks/whatsapp", {**asked, "hub.verify_token": "word"}).content == b"42"
+    assert Client().get("/webhooks/whatsapp", {**asked, "hub.verify_token": "guess"}).status_code == 401

@@ -11,7 +11,7 @@ import pytest
 
 from tests.entry.instance import Up, alive, bahal, processes_of, until
 
-ROOMS = ("web", "live", "worker", "headend", "interlock", "fleet", "bank", "sms")
+ROOMS = ("web", "live", "worker", "headend", "interlock", "fleet", "bank", "sms", "whatsapp")
 
 
 @pytest.fixture(scope="module")

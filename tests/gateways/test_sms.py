@@ -159,7 +159,7 @@ def test_a_reports_signature_covers_time_and_body() -> None:
         "body": body,
         "now": now,
     }
-    assert [tuple(each) for each in read_reports(**good)] == [("1", "R", False, now)]  # type: ignore[arg-type]
+    assert [tuple(each) for each in read_reports(**good)] == [("1", "R", False, now, "", False)]  # type: ignore[arg-type]
     later = str(int(stamp) + 1)
     for wrong in (
         {"stamp": later},

@@ -8,7 +8,7 @@ from bahal.edges.health import healthz
 from bahal.edges.portal import entry, pay
 from bahal.edges.portal.home import first, show_home
 from bahal.edges.portal.page import View
-from bahal.edges.webhooks import bank, sms_reports
+from bahal.edges.webhooks import bank, sms_reports, whatsapp_statuses
 
 
 def both_ways(page: str, view: View) -> list[URLPattern]:
@@ -22,6 +22,7 @@ urlpatterns = [
     path("healthz", healthz),
     path("api/v1/", api.urls),
     path("webhooks/sms", sms_reports),
+    path("webhooks/whatsapp", whatsapp_statuses),
     path("webhooks/bank", bank),
     path("pay/style.css", pay.style, name="pay-style"),
     path("pay/<str:token>", pay.pay, name="pay"),

@@ -1,16 +1,21 @@
 """What outside services tell us by themselves: signed, recent, and safe to hear twice."""
 
+import hmac
+from collections.abc import Sequence
+
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from bahal.domains.notices.operations import Report
 from bahal.edges.answers import DatabaseAway, refused
 from bahal.edges.clock import clock
 from bahal.gateways.bank.webhooks import EVENT_HEADER, LONGEST_BODY, WebhookMalformed, read_event
 from bahal.gateways.bank.webhooks import SIGNATURE_HEADER as GATEWAY_SIGNATURE
-from bahal.gateways.sms.reports import SIGNATURE_HEADER, TIME_HEADER, read_reports
+from bahal.gateways.sms.reports import SIGNATURE_HEADER, TIME_HEADER, DeliveryReport, ReportUnsigned, read_reports
+from bahal.gateways.whatsapp.statuses import SIGNATURE_HEADER as STATUS_SIGNATURE
+from bahal.gateways.whatsapp.statuses import read_statuses
 from bahal.journeys.hear_gateway import hear
 from bahal.journeys.take_delivery_reports import take_delivery_reports
 from bahal.shared.errors import Refusal
@@ -31,6 +36,31 @@ def sms_reports(request: HttpRequest) -> HttpResponse:
         )
     except Refusal as refusal:
         return refused(refusal)
+    return _taken(reports, "sms")
+
+
+@require_http_methods(["GET", "POST"])
+def whatsapp_statuses(request: HttpRequest) -> HttpResponse:
+    """Statuses of the WhatsApp platform; by GET it asks once whether this address is ours, and hears its own word."""
+    kept = Home.of().secret("whatsapp") or {}
+    if request.method == "GET":
+        word = kept.get("verify_token", "")
+        asked = request.GET.get("hub.verify_token", "")
+        if not word or not hmac.compare_digest(word.encode(), asked.encode()):
+            return refused(ReportUnsigned(why="verify_token"))
+        return HttpResponse(request.GET.get("hub.challenge", ""), content_type="text/plain")
+    try:
+        reports = read_statuses(
+            secret=kept.get("app_secret", ""),
+            signature=request.headers.get(STATUS_SIGNATURE, ""),
+            body=request.body,
+        )
+    except Refusal as refusal:
+        return refused(refusal)
+    return _taken(reports, "whatsapp")
+
+
+def _taken(reports: Sequence[DeliveryReport], provider: str) -> JsonResponse:
     at, business_at = clock().wall(), clock().now()
     ours = [
         Report(
@@ -45,7 +75,7 @@ def sms_reports(request: HttpRequest) -> HttpResponse:
         for each in reports
         if each.reference.isascii() and each.reference.isdigit() and len(each.reference) <= 18
     ]
-    taken = take_delivery_reports(ours, actor="sms", at=at, business_at=business_at)
+    taken = take_delivery_reports(ours, actor=provider, at=at, business_at=business_at)
     return JsonResponse({"taken": taken})
 
 

@@ -29,6 +29,7 @@ from bahal.foundation.audit.roots import Tree
 from bahal.foundation.bell import Listener
 from bahal.gateways.sms.client import HttpSmsGateway
 from bahal.gateways.sms.interface import SmsGateway
+from bahal.gateways.whatsapp.client import HttpWhatsAppGateway
 from bahal.gateways.witness.places import Witness, witness_at
 from bahal.journeys.close_drives import close_drives
 from bahal.journeys.confirm_relay import confirm_relay
@@ -148,13 +149,14 @@ def _try_next_channel() -> int:
 
 
 class Worker:
-    """One worker: four threads, each with its own database connection, until it is told to stop."""
+    """One worker: five threads, each with its own database connection, until it is told to stop."""
 
-    def __init__(self, *, home: Home, dsn: str, gateway: SmsGateway | None) -> None:
+    def __init__(self, *, home: Home, dsn: str, gateway: SmsGateway | None, whatsapp: SmsGateway | None = None) -> None:
         at = clock()
         second = os.environ.get("BAHAL_AUDIT_ROOTS") or str(home.logs / "audit_roots.jsonl")
         self._stopping = threading.Event()
         self._messages = threading.Event()
+        self._chats = threading.Event()
         self._listener = Listener(dsn, "bahal_results", "bahal_events", "bahal_messages", "bahal_wakeups")
         self._duties = [
             Duty("results", lambda: confirm_relay(at=at.wall(), business_at=at.now())),
@@ -177,13 +179,18 @@ class Worker:
                 Duty("wake-ups", lambda: wake_meters(gateway)),
                 Duty("messages", lambda: deliver_messages(gateway, business_at=at.now())),
             ]
+        self._whatsapp = []
+        if whatsapp is not None:
+            send = lambda: deliver_messages(whatsapp, business_at=at.now(), channel="whatsapp", at=at.wall())  # noqa: E731
+            self._whatsapp = [Duty("whatsapp", send)]
         self._days = Duty("days", _work_through_days, every_s=DAYS_EVERY_S)
         self._cashbook = [Duty(name, act, every_s=pause) for name, act, pause in cashbook.duties()]
 
     def work(self) -> None:
         """Work until `stop`; what is in hand is finished."""
         beside = [
-            threading.Thread(target=self._send, name="messages"),
+            threading.Thread(target=self._send, args=(self._posts, self._messages), name="messages"),
+            threading.Thread(target=self._send, args=(self._whatsapp, self._chats), name="whatsapp"),
             threading.Thread(target=self._keep_cashbook, name="cashbook"),
             threading.Thread(target=self._keep_days, name="days"),
         ]
@@ -193,10 +200,10 @@ class Worker:
             while not self._stopping.is_set():
                 done = [duty.attempt() for duty in self._duties]
                 if any(done) or not TO_SEND.isdisjoint(self._listener.wait(POLL_S)):
-                    self._messages.set()
+                    self._wake()
         finally:
             self._stopping.set()
-            self._messages.set()
+            self._wake()
             for each in beside:
                 each.join()
             self._listener.close()
@@ -205,14 +212,18 @@ class Worker:
     def stop(self) -> None:
         """Finish what is in hand, then end."""
         self._stopping.set()
-        self._messages.set()
+        self._wake()
 
-    def _send(self) -> None:
+    def _wake(self) -> None:
+        for each in (self._messages, self._chats):
+            each.set()
+
+    def _send(self, posts: list[Duty], rung: threading.Event) -> None:
         try:
-            while self._posts and not self._stopping.is_set():
-                if not sum(post.attempt() for post in self._posts):
-                    self._messages.wait(POLL_S)
-                    self._messages.clear()
+            while posts and not self._stopping.is_set():
+                if not sum(post.attempt() for post in posts):
+                    rung.wait(POLL_S)
+                    rung.clear()
         finally:
             connection.close()
 
@@ -247,15 +258,25 @@ def _work_through_days() -> int:
     return work_through_days(lake=open_lake(lake_uri(Home.of().path)), at=at.wall(), business_at=at.now())
 
 
+def _whatsapp(home: Home) -> SmsGateway | None:
+    url, kept = os.environ.get("BAHAL_WHATSAPP_URL"), home.secret("whatsapp")
+    if not url or kept is None:
+        return None
+    return HttpWhatsAppGateway(url, phone_number_id=kept["phone_number_id"], token=kept["token"])
+
+
 def run(*, metrics_port: int) -> None:
-    """Run a worker until SIGTERM. The SMS centre is at `BAHAL_SMS_URL`; without it messages wait. The payment gateway
-    is at `BAHAL_BANK_URL`; without it nobody pays online.
+    """Run a worker until SIGTERM. The SMS centre is at `BAHAL_SMS_URL`, the WhatsApp platform at `BAHAL_WHATSAPP_URL`
+    with the secret `whatsapp`; without them messages wait. The payment gateway is at `BAHAL_BANK_URL`; without it
+    nobody pays online.
 
     :raises DatabaseUnknown: nothing says where the database is.
     :raises RoleUnknown: the role `app` has no password here.
     """
     url = os.environ.get("BAHAL_SMS_URL")
-    worker = Worker(home=Home.of(), dsn=dsn_of("app"), gateway=HttpSmsGateway(url) if url else None)
+    worker = Worker(
+        home=Home.of(), dsn=dsn_of("app"), gateway=HttpSmsGateway(url) if url else None, whatsapp=_whatsapp(Home.of())
+    )
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: worker.stop())
     server, _ = start_http_server(metrics_port, addr="127.0.0.1")

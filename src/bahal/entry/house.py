@@ -114,7 +114,7 @@ class House:
         metrics = {"headend": ports.choose("metrics"), "worker": ports.choose("worker_metrics")}
         endpoints["metrics"] = f"http://localhost:{metrics['headend']}/metrics"
         if outside is not None:
-            place["bank"], place["sms"] = ports.choose("bank"), ports.choose("sms")
+            place |= {door: ports.choose(door) for door in ("bank", "sms", "whatsapp")}
             kept = read_json(home.path / "demo" / "people.json")
             place["fleet"] = (
                 ports.choose("fleet", host=EVERY_ADDRESS)
@@ -123,8 +123,10 @@ class House:
             )
             endpoints["bank"] = f"http://localhost:{place['bank']}"
             endpoints["sms"] = f"http://localhost:{place['sms']}"
+            endpoints["whatsapp"] = f"http://localhost:{place['whatsapp']}"
             endpoints["fleet"] = f"127.0.0.0/8:{place['fleet']}"
             environment["BAHAL_SMS_URL"] = f"http://127.0.0.1:{place['sms']}"
+            environment["BAHAL_WHATSAPP_URL"] = f"http://127.0.0.1:{place['whatsapp']}"
             environment["BAHAL_BANK_URL"] = f"http://127.0.0.1:{place['bank']}"
         rooms = [
             Room("web", web_command(place["web"]), environment, port=place["web"]),
@@ -138,6 +140,12 @@ class House:
             rooms += [
                 Room("bank", room_command("bank", place["bank"], f"{webhooks}/bank"), clock, announces=True),
                 Room("sms", room_command("sms", place["sms"], f"{webhooks}/sms"), clock, announces=True),
+                Room(
+                    "whatsapp",
+                    room_command("whatsapp", place["whatsapp"], f"{webhooks}/whatsapp"),
+                    clock,
+                    announces=True,
+                ),
                 Room(
                     "fleet",
                     fleet_command(home, outside, port=place["fleet"], dial_in=place["dial_in"]),

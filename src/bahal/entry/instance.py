@@ -129,6 +129,9 @@ def make(home: Home, *, rehearsal: bool, business_at: datetime | None = None) ->
         home.keep_secret("django", {"key": secrets.token_urlsafe(48)})
     if home.secret("sms") is None:
         home.keep_secret("sms", {"hmac": secrets.token_hex(32)})
+    if rehearsal and home.secret("whatsapp") is None:
+        names = ("token", "app_secret", "verify_token", "phone_number_id")
+        home.keep_secret("whatsapp", {name: secrets.token_hex(16) for name in names})
     if rehearsal and home.secret("bank") is None:
         home.keep_secret("bank", _stand_in_bank())
     for room in ("interlock", "headend"):

@@ -16,6 +16,7 @@ DEFAULTS = {
     "fleet": 4059,
     "bank": 8810,
     "sms": 8811,
+    "whatsapp": 8812,
     "metrics": 9100,
     "worker_metrics": 9101,
 }

@@ -70,8 +70,16 @@ def sms(port: str, callback: str) -> None:
     stand_in(port=int(port), callback=callback)
 
 
+def whatsapp(port: str, callback: str) -> None:
+    """The WhatsApp platform's stand-in."""
+    from bahal.entry.verbs.outside import whatsapp as stand_in
+
+    stand_in(port=int(port), callback=callback)
+
+
 ROOMS: dict[str, Callable[..., None]] = {
     "headend": headend, "interlock": interlock, "worker": worker, "bank": bank, "sms": sms,
+    "whatsapp": whatsapp,
 }  # fmt: skip
 
 

@@ -131,13 +131,13 @@ SELECT attempt, connection, machine, channel, '', machine, '', day, day, 1, day,
 FROM attempts
 """
 
-# The chains of these people's notices, as the owner may write them: appended one by one, each batch would leave an act of
-# the audit that nobody seals here. They are there to be judged, not to be verified, so their hashes are left out.
+# The chains of these people's notices, as the owner may write them: appended, each batch would leave an act of audit
+# that nobody seals here. They are there to be judged, not to be verified, so their hashes are left out.
 _STEPS = """
 INSERT INTO notices_step (batch, connection, machine, position, attempt, event, notice, day, channel, template,
                           template_version, text, provider, at, business_at, effective_on, previous, hash)
-SELECT 0, m.connection, m.kind, row_number() OVER (PARTITION BY m.connection, m.kind ORDER BY m.business_on, e.nth), m.id,
-       e.event, m.notice, m.business_on, m.channel, m.template, 1, '', m.receipt, m.sent_at, m.sent_at,
+SELECT 0, m.connection, m.kind, row_number() OVER (PARTITION BY m.connection, m.kind ORDER BY m.business_on, e.nth),
+       m.id, e.event, m.notice, m.business_on, m.channel, m.template, 1, '', m.receipt, m.sent_at, m.sent_at,
        CASE e.event WHEN 'delivered' THEN m.delivered_at::date END, '', ''
 FROM notices_message m, (VALUES (1, 'asked'), (2, 'delivered')) AS e (nth, event)
 """

@@ -1,4 +1,4 @@
-"""The outside world of a rehearsal, each a process that speaks its protocol: fleet, bank, SMS centre; and a probe."""
+"""The outside world of a rehearsal, each a process that speaks its protocol: fleet, bank, SMS centre, WhatsApp."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(fleet)
     app.command()(bank)
     app.command()(sms)
+    app.command()(whatsapp)
 
 
 def fleet(
@@ -129,3 +130,16 @@ def sms(
     home.make()
     set_up_logs("sms")
     run(port=port, log=home.logs / "sms.jsonl", callback=callback)
+
+
+def whatsapp(
+    port: Annotated[int, typer.Option(help="0 for any free port.")] = 8812,
+    callback: Annotated[str, typer.Option(help="Where statuses go.")] = "http://127.0.0.1:8800/webhooks/whatsapp",
+) -> None:
+    """Run the WhatsApp platform's stand-in: it delivers and writes logs/whatsapp.jsonl, until SIGTERM."""
+    from bahal.gateways.whatsapp.platform import run
+
+    home = Home.of()
+    home.make()
+    set_up_logs("whatsapp")
+    run(port=port, log=home.logs / "whatsapp.jsonl", callback=callback)

@@ -4,7 +4,8 @@ POST /messages with [{"reference", "to", "template", "text"}] is answered by [{"
 no message, {"reference", "error"}. The same reference gets the same receipt for ever and is logged once; what was taken
 is read back from the log when the centre starts again. Delivery reports go to the callback in batches, each
 body signed by HMAC-SHA256, until the receiver answers 2xx. A wake-up goes to the SIM of a simulated meter, by the
-fleet's admin door, is logged in a file of its own, and is not reported.
+fleet's admin door, is logged in a file of its own, and is not reported. Which telephone takes nothing, is off, keeps
+silent or answers late is `handsets`.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from typing import Any
 import httpx
 import structlog
 
+from bahal.gateways.handsets import Handsets
 from bahal.gateways.sms.interface import WAKE_UP
 from bahal.gateways.sms.reports import SIGNATURE_HEADER, TIME_HEADER, signature_of
 from bahal.gateways.standing_in import Log, serve
@@ -37,8 +39,9 @@ LONGEST_TEXT = 1000
 class Centre:
     """The messages taken so far, and the reports still owed."""
 
-    def __init__(self, log: Log, wakeups: Log) -> None:
+    def __init__(self, log: Log, wakeups: Log, handsets: Handsets) -> None:
         self._log = log
+        self._handsets = handsets
         self._wakeups = wakeups
         self._receipts: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -47,7 +50,7 @@ class Centre:
         for entry in log.read():
             # Reported again after a restart: a report that is known already changes nothing.
             self._receipts[entry["reference"]] = entry["receipt"]
-            self._owe(entry["reference"], entry["receipt"])
+            self._owe(entry["to"], entry["reference"], entry["receipt"])
         for entry in wakeups.read():
             self._receipts[entry["reference"]] = entry["receipt"]
 
@@ -63,6 +66,10 @@ class Centre:
                 receipt = self._receipts.get(reference)
                 if receipt is None and not _is_message(each):
                     answers.append({"reference": reference, "error": "message_malformed"})
+                    continue
+                if receipt is None and self._handsets.fate(each["to"], "sms").refused:
+                    code = self._handsets.fate(each["to"], "sms").code
+                    answers.append({"reference": reference, "error": code or "refused"})
                     continue
                 if receipt is None:
                     receipt = self._receipts[reference] = _receipt(reference)
@@ -80,11 +87,20 @@ class Centre:
             if each["template"] == WAKE_UP:
                 self.waking.put(each["to"])
             else:
-                self._owe(each["reference"], each["receipt"])
+                self._owe(each["to"], each["reference"], each["receipt"])
         return HTTPStatus.OK, answers
 
-    def _owe(self, reference: str, receipt: str) -> None:
-        self.owed.put({"reference": reference, "receipt": receipt, "status": "delivered", "taken": time.monotonic()})
+    def _owe(self, to: str, reference: str, receipt: str) -> None:
+        fate = self._handsets.fate(to, "sms")
+        if not fate.reported:
+            return
+        owed = {"reference": reference, "receipt": receipt, "status": fate.status, "code": fate.code}
+        if not fate.after_s:
+            self.owed.put({**owed, "taken": time.monotonic()})
+            return
+        later = threading.Timer(fate.after_s, lambda: self.owed.put({**owed, "taken": time.monotonic()}))
+        later.daemon = True
+        later.start()
 
 
 def report_forever(centre: Centre, *, callback: str, key: bytes) -> None:
@@ -98,7 +114,9 @@ def report_forever(centre: Centre, *, callback: str, key: bytes) -> None:
             while len(batch) < REPORT_BATCH and not centre.owed.empty():
                 batch.append(centre.owed.get())
             at = clock.wall().isoformat(timespec="microseconds")
-            reports = [{name: each[name] for name in ("reference", "receipt", "status")} | {"at": at} for each in batch]
+            reports = [
+                {name: each[name] for name in ("reference", "receipt", "status", "code")} | {"at": at} for each in batch
+            ]
             body = json.dumps(reports).encode()
             while not _posted(client, callback, body, key):
                 log.warning("report_not_taken", reports=len(batch))
@@ -126,7 +144,8 @@ def run(*, port: int, log: Path, callback: str) -> None:
 
     :raises OSError: the port is taken, or the log cannot be written.
     """
-    centre = Centre(Log(log, clock_of()), Log(log.with_name("wakeups.jsonl"), clock_of()))
+    handsets = Handsets(Home.of().run / "handsets.json")
+    centre = Centre(Log(log, clock_of()), Log(log.with_name("wakeups.jsonl"), clock_of()), handsets)
     key = bytes.fromhex((Home.of().secret("sms") or {"hmac": ""})["hmac"])
     threading.Thread(
         target=report_forever, args=(centre,), kwargs={"callback": callback, "key": key}, daemon=True

@@ -105,7 +105,8 @@ def main() -> None:
             "notices", round(value), "notices/s", reference=REFERENCE, ratio=value / GOAL, goal=GOAL,
             met=min(value, given.connections / reminding) >= GOAL, connections=given.connections,
             reminders_a_second=round(given.connections / reminding),
-            reports_a_second=round(given.connections / reporting), steps_verified_a_second=round(found.steps / verifying),
+            reports_a_second=round(given.connections / reporting),
+            steps_verified_a_second=round(found.steps / verifying),
         )  # fmt: skip
 
 

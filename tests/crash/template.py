@@ -31,6 +31,8 @@ UP = [
     "--defaulters", str(DEFAULTERS), "--seed", str(SEED), "--reply-delay", str(REPLY_DELAY),
 ]  # fmt: skip
 
+UNDELIVERED = "SELECT count(*) FROM notices_message WHERE channel = 'sms' AND delivery <> 'delivered'"
+
 
 def source() -> Path:
     """The folder that `bahal` is imported from: rooms started there import it from there too."""
@@ -122,9 +124,7 @@ def prepare(home: Path) -> None:
         day = MONDAY - timedelta(days=before)
         move_rehearsal(home / "run" / "clock.json", business_at=moment(day, hour(11)))
         send_reminders(business_day=day, actor="ee", at=clock.wall(), business_at=clock.now())
-        until(
-            lambda: value("SELECT count(*) FROM notices_message WHERE delivery <> 'delivered'") == 0, what="reminders"
-        )
+        until(lambda: value(UNDELIVERED) == 0, what="reminders")
     move_rehearsal(home / "run" / "clock.json", business_at=moment(MONDAY, hour(9, 30)))
     key = {officer.login: officer.key() for officer in officers}
     opening = moment(MONDAY, TEN)

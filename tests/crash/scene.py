@@ -356,7 +356,7 @@ class Scene:
                 orders=table("SELECT * FROM supply_order ORDER BY id"),
                 sendings=table("SELECT * FROM interlock_sending ORDER BY id"),
                 payments=table("SELECT * FROM payments_payment WHERE idempotency_key LIKE 'BANK%'"),
-                messages=table("SELECT id, kind, tries, receipt, delivery FROM notices_message"),
+                messages=table("SELECT id, kind, tries, receipt, delivery FROM notices_message WHERE channel = 'sms'"),
                 alerts=table("SELECT meter, kind FROM protection_alert ORDER BY id"),
                 readings=table("SELECT meter FROM readings_reading"),
                 entries=table("SELECT * FROM audit_entry ORDER BY id"),

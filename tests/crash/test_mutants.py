@@ -101,7 +101,7 @@ MUTANTS = {
             *LATE_REPORTS,
             Edit(DELIVER, "Outgoing(str(each.id),", "Outgoing(f\"{each.id}-{__import__('time').time_ns()}\","),
             Edit(DELIVER, "int(each.reference)", 'int(each.reference.split("-")[0])', times=2),
-            Edit(CENTRE, 'owed.put({"reference": reference,', 'owed.put({"reference": reference.split("-")[0],'),
+            Edit(CENTRE, 'owed = {"reference": reference,', 'owed = {"reference": reference.split("-")[0],'),
         ),
         "was told 2 times",
         "worker.messages_posted:2",

@@ -34,7 +34,7 @@ def deliver_messages(
     with transaction():
         claimed = notices.claim_messages(limit=limit, lease=LEASE, channel=channel)
         settled = _settled([each for each in claimed if each.kind in notices.CHAINED], business_at)
-        notices.withdraw(messages=sorted(settled), **by)
+        notices.withdraw(messages=sorted(settled), **by)  # rows of ours: nobody else has their lease
     sending = [each for each in claimed if each.id not in settled]
     if not sending:
         return len(claimed)
@@ -48,6 +48,8 @@ def deliver_messages(
     taken = [(int(each.reference), each.receipt) for each in answers if each.receipt is not None]
     refused = [(int(each.reference), each.error or "refused") for each in answers if each.receipt is None]
     with transaction():
+        if any(each.kind in notices.CHAINED for each in sending):
+            notices.hold_chain()
         notices.mark_sent(messages=[id_ for id_, _ in taken], receipts=[receipt for _, receipt in taken], **by)
         notices.mark_refused(messages=[id_ for id_, _ in refused], codes=[code for _, code in refused], **by)
     return len(claimed)

@@ -8,6 +8,7 @@ from typing import Any
 from bahal.domains.arrears.queries import policy_at
 from bahal.domains.notices import paper
 from bahal.domains.notices.errors import HandMalformed, NothingToHand
+from bahal.domains.notices.operations import hold_chain
 from bahal.domains.notices.paper import ToHand
 from bahal.domains.notices.wordings import book_on
 from bahal.foundation.audit.operations import record
@@ -57,6 +58,7 @@ def hand_over(
     """
     _check(visit, business_at)
     with transaction():
+        hold_chain()
         waiting = [each for each in paper.papers_to_hand(connection=connection) if kind in (None, each.kind)]
         if not waiting and kind == "reminder":
             raise NothingToHand(connection=connection)

@@ -3,6 +3,7 @@
 from datetime import date, datetime
 
 from bahal.domains.notices import issuing as notices
+from bahal.domains.notices.operations import hold_chain
 from bahal.foundation.audit.operations import record
 from bahal.foundation.transactions import transaction
 
@@ -14,6 +15,7 @@ def note_service(*, notice: int, served_on: date, service: str, actor: str, at: 
     :raises NoticeMalformed: served before it was issued or on a day to come, or nothing says how that is known.
     """
     with transaction():
+        hold_chain()
         served = notices.note_service(
             notice=notice, served_on=served_on, service=service, actor=actor, at=at, business_at=business_at
         )

@@ -14,6 +14,7 @@ from datetime import date, datetime
 from bahal.domains.arrears.queries import policy_at
 from bahal.domains.notices import paper
 from bahal.domains.notices.errors import LetterAnswerWrong
+from bahal.domains.notices.operations import hold_chain
 from bahal.domains.notices.paper import Letter, PostAnswer
 from bahal.foundation.audit.operations import record
 from bahal.foundation.rows import many
@@ -76,6 +77,7 @@ def note_posting(*, number: int, posted_on: date, proof: str, actor: str, at: da
     :raises NoPolicy: no recovery policy is in force.
     """
     with transaction():
+        hold_chain()
         policy = policy_at(business_at=business_at)
         posted = paper.note_posting(
             list_=number, posted_on=posted_on, proof=proof, letter_days=policy.letter_days, actor=actor, at=at,
@@ -97,6 +99,7 @@ def note_answers(*, text: str, file: str, actor: str, at: datetime, business_at:
     answers = _answers(text, file, day_in_india(business_at))
     digest = hashlib.sha256(text.encode()).hexdigest()
     with transaction():
+        hold_chain()
         delivered, returned = paper.note_answers(
             answers, file_sha256=digest, actor=actor, at=at, business_at=business_at
         )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bahal.domains.notices.operations import Report, mark_reported
+from bahal.domains.notices.operations import Report, hold_chain, mark_reported
 from bahal.foundation.transactions import transaction
 
 
@@ -18,6 +18,7 @@ def take_delivery_reports(
         return 0
     latest = max(each.at for each in reports)
     with transaction():
+        hold_chain()
         return mark_reported(
             reports,
             actor=actor,

@@ -11,7 +11,8 @@ from datetime import datetime
 
 from bahal.domains.arrears.queries import Policy, policy_at
 from bahal.domains.notices.kinds import TO_A_PHONE
-from bahal.domains.notices.passing import NextAttempt, Overdue, pass_on, take_overdue
+from bahal.domains.notices.operations import hold_chain
+from bahal.domains.notices.passing import NextAttempt, Overdue, anything_overdue, pass_on, take_overdue
 from bahal.domains.notices.wordings import book_on
 from bahal.foundation.audit.operations import record
 from bahal.foundation.bell import ring
@@ -44,6 +45,9 @@ def try_next_channel(*, actor: str, at: datetime, business_at: datetime, limit: 
     :raises WordingMissing: no text for the next channel is in force.
     """
     with transaction():
+        if not anything_overdue(business_at=business_at):
+            return 0
+        hold_chain()
         overdue = take_overdue(business_at=business_at, limit=limit)
         if not overdue:
             return 0

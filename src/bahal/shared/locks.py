@@ -10,6 +10,8 @@ Whoever needs several of these takes them in this order, and each once in a tran
 6. inserts of money: `payments_payment`, `ledger_transaction`, whose unique keys may wait for one another
    before them a counter's open day (`payments_day`, shared by its receipts) and its series (`payments_series`)
 
+6. the chains of notices (`notices_hold`): one lock, taken before the rows of attempts that have a chain
+
 Queues (`supply_result`, `protection_event`, `notices_message`) are taken by SKIP LOCKED, so that nobody waits for them.
 A wait is short: who cannot have a lock within `LOCK_TIMEOUT_MS` is refused and may come again.
 `payment_take` (journeys/sql/12_payments.sql) locks its one fence in the database, by the same order and limit.

@@ -119,6 +119,15 @@ def queue_code(
 
 
 @transaction_required
+def hold_chain() -> None:
+    """Let nobody else append until this transaction ends: taken before the rows of attempts that have a chain.
+
+    Whoever took the rows first and waited here could be waited for by who did it the other way round.
+    """
+    run("SELECT notices_hold()")
+
+
+@transaction_required
 def chain_asked(
     attempts: Sequence[int],
     *,

@@ -43,6 +43,11 @@ class NextAttempt(NamedTuple):
     next_at: datetime | None
 
 
+def anything_overdue(*, business_at: datetime) -> bool:
+    """Whether any attempt is to be passed on."""
+    return bool(many("SELECT 1 FROM notices_message WHERE next_at <= %s LIMIT 1", business_at))
+
+
 @transaction_required
 def take_overdue(*, business_at: datetime, limit: int) -> list[Overdue]:
     """Up to `limit` attempts that are to be passed on, the longest overdue first; nobody else has them."""

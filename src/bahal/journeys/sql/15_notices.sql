@@ -27,6 +27,11 @@ CREATE FUNCTION notices_hash(p_previous text, p_position integer, s notices_step
     )::text, 'UTF8')), 'hex')
 $$;
 
+-- Whoever changes attempts in the queue and appends their steps takes this first, so that two never wait for one another.
+CREATE FUNCTION notices_hold() RETURNS void LANGUAGE sql AS $$
+    SELECT pg_advisory_xact_lock(hashtext('bahal.notices'))
+$$;
+
 -- Appends steps, given as objects with the columns of `notices_step`, each to the end of its own chain in the order
 -- given; the number of the batch, or nothing if there were none. Who appends waits for whoever does before him.
 CREATE FUNCTION notices_append(p_steps jsonb, p_actor text, p_at timestamptz, p_business_at timestamptz)
@@ -36,7 +41,7 @@ BEGIN
     IF coalesce(jsonb_array_length(p_steps), 0) = 0 THEN
         RETURN NULL;
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtext('bahal.notices'));
+    PERFORM notices_hold();
     made := nextval('notices_batch');
     WITH RECURSIVE given AS MATERIALIZED (
         SELECT s.step, (s.step).connection, (s.step).machine, s.nth,

@@ -35,7 +35,7 @@ GRANT INSERT, DELETE, UPDATE (all_before) ON billing_batch TO app;
 GRANT EXECUTE ON FUNCTION billing_sum TO app, reader;
 GRANT UPDATE (taken_until, tries, sent_at, receipt, delivery, delivered_at, next_at) ON notices_message TO app;
 -- A step is appended by the function that chains it. A text is proposed, and accepted once.
-GRANT EXECUTE ON FUNCTION notices_append, notices_asked, notices_heard TO app;
+GRANT EXECUTE ON FUNCTION notices_append, notices_asked, notices_heard, notices_hold TO app;
 GRANT EXECUTE ON FUNCTION notices_hash, notices_instant TO app, reader;
 GRANT INSERT ON notices_template, notices_letterlist TO app;
 GRANT UPDATE (accepted_by, accepted_at, reason) ON notices_template TO app;

@@ -72,8 +72,8 @@ def test_every_act_in_the_code_has_its_sentences() -> None:
     built = (
         {f"supply.{kind}.confirmed" for kind in ("cut", "restore")}
         | {f"supply.order.{end}" for end in ("unknown", "field_task", "ended")}
-        | {"payment.taken"}
-    )  # written by payment_take, in the database
+        | {"payment.taken", "notice.steps"}
+    )  # written by payment_take and notices_append, in the database
     assert acts | built == SENTENCES.keys()
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import DataError, IntegrityError, OperationalError, connection
 
-from bahal.foundation.rows import run, value
+from bahal.foundation.rows import one, run, value
 from bahal.foundation.statements import Statement
 from bahal.foundation.transactions import transaction
 from tests.plugin.databases import Database
@@ -25,6 +25,18 @@ def test_values_go_in_and_come_out_as_they_are(database: Database, within: bool)
             told = ECHO.one(*GIVEN)
         assert told == (*GIVEN[:4], "ख", None)
     assert Statement("none", "SELECT 1 WHERE $1::boolean").one(False) is None
+
+
+def test_types_of_every_kind_come_out_as_the_driver_reads_them(database: Database) -> None:
+    """The common ones are read here, the others by the driver: both must agree with it."""
+    common = (
+        "SELECT true, false, -5::integer, 7::bigint, ''::text, timestamptz '1999-12-31 23:59:59+05:30', NULL::bigint"
+    )
+    other = "SELECT ARRAY[1, 2], date '2025-11-24', 1.50::numeric, true"
+    for nth, text in enumerate((common, other)):
+        told = Statement(f"kinds-{nth}", text).one()
+        assert told == one(text)
+        assert [type(each) for each in told or ()] == [type(each) for each in one(text) or ()]
 
 
 def test_a_new_connection_prepares_anew(database: Database) -> None:

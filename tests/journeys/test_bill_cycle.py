@@ -190,6 +190,24 @@ def test_an_estimate_gives_way_to_the_next_reading(database: Database) -> None:
     assert bill(NOVEMBER, date(2025, 12, 6)).trued_up == 0
 
 
+def test_what_registers_cover_again_is_billed_by_them(database: Database) -> None:
+    """The old meter's last register was never read; the new one's first is of 1 November. October is estimated, at
+    121.304 units as above, November by its register; it is not swallowed by the estimate of what lies before it."""
+    (connection,) = found()
+    accept_all()
+    december = date(2025, 12, 1)
+    read(connection, {JULY: 0, AUGUST: 100, SEPTEMBER: 210, OCTOBER: 360})
+    for month, on in ((JULY, date(2025, 8, 6)), (AUGUST, date(2025, 9, 6)), (SEPTEMBER, ISSUED)):
+        bill(month, on)
+    read(connection, {NOVEMBER: 0, december: 90}, meter="NEW")
+    cycle = bill(NOVEMBER, date(2025, 12, 6))
+    assert (cycle.bills, cycle.estimated) == (2, 1)
+    october, november = (bill_by_number(number=f"2025{month}-{connection}") for month in (10, 11))
+    assert (october.period_from, october.period_to, october.estimated) == (OCTOBER, NOVEMBER, True)
+    assert (november.period_from, november.period_to, november.estimated) == (NOVEMBER, december, False)
+    assert (october.consumption_wh, november.consumption_wh) == (121_304, 90_000)
+
+
 def test_only_the_centres_whose_day_has_come_are_billed(database: Database) -> None:
     connections = found(3)
     accept_all()

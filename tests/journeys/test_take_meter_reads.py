@@ -64,6 +64,32 @@ def test_a_meters_month_ends_are_billed_without_a_file(database: Database) -> No
     assert value("SELECT consumption_wh FROM billing_bill WHERE month = %s", SEPTEMBER) == 100_500
 
 
+def test_a_month_that_was_estimated_is_adjusted_by_what_the_meter_showed_late(database: Database) -> None:
+    """September is estimated by August's 100 units in 31 days: 96.774 in 30, 396.77, duty 43.64, half bill -198.39:
+    242.02 -> 242.00. The meter, away for a month, shows 130 units: 410.00 + 30 x 4.20 = 536.00, duty 58.96, and no half
+    bill above 100 units: 594.96 -> 595.00. The difference is 353.00, and the estimate stays as it was billed."""
+    (connection,) = found()
+    accept_all()
+    meter = f"M{connection}"
+    came(database, (meter, AUGUST, 1_000_000), (meter, SEPTEMBER, 1_100_000))
+    take(date(2025, 9, 2))
+    bill(AUGUST, date(2025, 9, 6))
+    assert bill(SEPTEMBER, date(2025, 10, 6)).estimated == 1
+    (guessed,) = many("SELECT paise, consumption_wh FROM billing_bill WHERE month = %s", SEPTEMBER)
+    assert guessed == (242_00, 96_774)
+    came(database, (meter, OCTOBER, 1_230_000), (meter, NOVEMBER, 1_300_000))  # both late, in one call
+    take(date(2025, 11, 2))
+    done = bill(OCTOBER, date(2025, 11, 6))
+    assert (done.bills, done.estimated, done.trued_up) == (1, 0, 1)
+    september = many(
+        "SELECT sequence, paise, supplementary FROM billing_bill WHERE month = %s ORDER BY sequence", SEPTEMBER
+    )
+    assert september == [(0, guessed[0], False), (1, 595_00 - guessed[0], True)]
+    due = value("SELECT sum(paise) FROM ledger_posting WHERE account = 'receivable'")
+    assert due == value("SELECT sum(paise) FROM billing_bill")
+    assert bill(OCTOBER, date(2025, 11, 6)).trued_up == 0
+
+
 def test_late_double_and_out_of_order_batches_change_nothing(database: Database) -> None:
     (connection,) = found()
     meter = f"M{connection}"

@@ -4,11 +4,12 @@ The driver's cursor costs a tenth of a millisecond of Python a call, and several
 cores find their caches cold: more than what it asks the database to do. Whoever pays waits for it.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from weakref import WeakKeyDictionary
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg import errors, pq
 from psycopg.adapt import Transformer
 
@@ -35,6 +36,7 @@ class Statement:
 
         :raises django.db.DatabaseError: the database refused, or was lost; whether it was done is not known then.
         """
+        connection = connections[DEFAULT_DB_ALIAS]  # looked up once: the proxy looks it up at every word
         connection.close_if_health_check_failed()
         connection.ensure_connection()
         with connection.wrap_database_errors:
@@ -57,10 +59,7 @@ class Statement:
         result = _checked(server, server.exec_prepared(self._name, written))  # type: ignore[arg-type]  # None is NULL
         if not result.ntuples:
             return None
-        reader = Transformer(driver)
-        reader.set_pgresult(result)
-        row: Row = reader.load_row(0, tuple)
-        return row
+        return _read(driver, result)
 
 
 def _checked(server: pq.abc.PGconn, result: pq.abc.PGresult) -> pq.abc.PGresult:
@@ -69,6 +68,31 @@ def _checked(server: pq.abc.PGconn, result: pq.abc.PGresult) -> pq.abc.PGresult:
     if server.status != pq.ConnStatus.OK:
         raise psycopg.OperationalError(server.get_error_message())
     raise errors.error_from_result(result)
+
+
+_READERS: Mapping[int, Callable[[bytes], object]] = {
+    16: b"t".__eq__,
+    20: int,
+    23: int,
+    25: bytes.decode,
+    1184: lambda given: datetime.fromisoformat(given.decode()),
+}
+"""bool, bigint, integer, text and timestamptz, as the server writes them (its date style is ISO: the driver's too)."""
+
+
+def _read(driver: "psycopg.Connection[Row]", result: pq.abc.PGresult) -> Row:
+    """The first row. The driver's own machinery is made anew for each result; what is common goes without it."""
+    readers = [_READERS.get(result.ftype(place)) for place in range(result.nfields)]
+    if None in readers:
+        machinery = Transformer(driver)
+        machinery.set_pgresult(result)
+        row: Row = machinery.load_row(0, tuple)
+        return row
+    given = [result.get_value(0, place) for place in range(len(readers))]
+    return tuple(
+        None if value is None else reader(value)  # type: ignore[misc]  # None is not among them
+        for reader, value in zip(readers, given, strict=True)
+    )
 
 
 def _written(param: Param) -> bytes | None:

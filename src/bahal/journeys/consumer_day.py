@@ -35,8 +35,8 @@ class ConsumerUnknown(Refusal):
     """There is no such connection."""
 
     code = "consumer_day_unknown"
-    hi = "उपभोक्ता {consumer} नहीं है।"
-    en = "There is no consumer {consumer}."
+    hi = "उपभोक्ता {consumer} नहीं है: क्रमांक दस अंकों का होता है, जैसे 2200000001।"
+    en = "There is no consumer {consumer}: a number has ten digits, such as 2200000001."
 
 
 class TooFewDays(Refusal):

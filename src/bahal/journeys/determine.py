@@ -246,15 +246,28 @@ def _determine(
     within = cut(used, start, until)
     if covered(within, start, until):
         return start, until, within, [], None
-    known = max((each.end for each in within if covered(cut(within, start, each.end), start, each.end)), default=start)
+    known = max((each.end for each in within if _covered_from(within, start, each.end)), default=start)
     if _month_ends(known, until) < estimate_after:
         return WAITING
+    # What registers cover again from a month's start on is billed by them: only what lies before is estimated.
+    again = min(
+        (
+            day
+            for day in {each.start for each in within}
+            if day > known and day.day == 1 and _covered_from(within, day, until)
+        ),
+        default=until,
+    )
     past = [each.past for each in periods]
-    guess = estimate(past, start=known, end=until)
+    guess = estimate(past, start=known, end=again)
     if guess is None:
         return NO_BASIS
     meter = stands[-1].meter if stands else ""
-    return start, until, cut(within, start, known), [Use(known, until, guess.wh, meter=meter)], guess
+    return start, again, cut(within, start, known), [Use(known, again, guess.wh, meter=meter)], guess
+
+
+def _covered_from(used: Sequence[Used], start: date, until: date) -> bool:
+    return covered(cut(used, start, until), start, until)
 
 
 def _month_ends(after: date, until: date) -> int:

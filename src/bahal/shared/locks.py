@@ -41,8 +41,8 @@ class ConnectionUnknown(Refusal):
     """No such connection."""
 
     code = "connection_unknown"
-    hi = "उपभोक्ता क्रमांक {connection} का कोई कनेक्शन नहीं है।"
-    en = "There is no connection with the consumer number {connection}."
+    hi = "उपभोक्ता क्रमांक {connection} का कोई कनेक्शन नहीं है: क्रमांक दस अंकों का होता है, जैसे 2200000001।"
+    en = "There is no connection with the consumer number {connection}: it has ten digits, such as 2200000001."
 
 
 class Cursor(Protocol):

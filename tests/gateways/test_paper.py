@@ -8,6 +8,7 @@ import pytest
 
 from bahal.gateways.paper.sheets import BillSheet, Line, Month, ReceiptSheet, Slab, Words
 from bahal.gateways.paper.typesetting import bill_pdf, picture, receipt_pdf
+from bahal.shared.money import rupees
 
 A4_PT = (595, 842)
 ROLL_PT = 227
@@ -124,3 +125,15 @@ def test_a_receipt_is_a_page_or_as_long_as_the_roll() -> None:
 def test_pages_can_be_looked_at() -> None:
     for png in (picture(BILL), picture(RECEIPT), picture(RECEIPT, width="roll")):
         assert png.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("paise", [455_00, 1_94_660_00, 28_00_455_00, 12_34_56_789_00])
+def test_no_amount_runs_into_the_code_beside_it(paise: int) -> None:
+    """The code begins 43 mm from the right edge of the page (found on the page; it is 25 mm wide)."""
+    document = pypdfium2.PdfDocument(bill_pdf(replace(BILL, paise=paise, arrears=())))
+    text = document[0].get_textpage()
+    found = text.search(rupees(paise)).get_next()
+    assert found is not None
+    right = max(text.get_charbox(found[0] + nth)[2] for nth in range(found[1]))
+    document.close()
+    assert right < A4_PT[0] - 43 / 25.4 * 72

@@ -79,7 +79,7 @@ def test_each_slab_opens_to_the_half_hours_in_which_it_was_used(database: Databa
     (stretch,) = first.stretches
     assert (stretch.register_wh, stretch.half_hours_wh, stretch.difference_wh) == (250_000, 249_984, 16)
     assert (stretch.measured, stretch.estimated, stretch.edited, stretch.unknown) == (31 * 48, 0, 0, 0)
-    assert "180 → 430 = 250 kWh. The half hours come to 249.984 kWh, 0.016 kWh less" in first.text("en")
+    assert "180 → 430 = 250 kWh. The half hours come to 249.984 kWh, 0.016 kWh less than billed" in first.text("en")
     assert "0.016 kWh कम" in first.text("hi")
     assert "earlier" not in first.text("en")
     assert first.text("en").count("|") == 2 * 13  # of the other days nothing is behind the line
@@ -198,6 +198,25 @@ def test_an_estimated_bill_says_that_no_register_was_billed(database: Database, 
     assert line.as_json()["billed_by"] == "estimate"
     assert line.stretches[0].register_wh is line.stretches[0].difference_wh is None
     assert "billed by an estimate" in line.said("en")[1]
+
+
+def test_an_estimate_that_was_adjusted_opens_by_its_share_of_the_register(database: Database, lake: Lake) -> None:
+    """August is estimated by July's 180; 500 units of 61 days are read later, 254.098 of them August's 31."""
+    (connection,) = found()
+    accept_all()
+    read(connection, {JULY: 0, AUGUST: 180})
+    bill(JULY, date(2025, 8, 6))
+    bill(AUGUST, date(2025, 9, 6))
+    read(connection, {OCTOBER: 680})
+    assert bill(SEPTEMBER, date(2025, 10, 6)).trued_up == 1
+    august(lake, f"M{connection}")
+    (stretch,) = open_line(number=f"202508-{connection}", line=1, lake=lake).stretches
+    assert stretch.register_wh is None
+    adjusted = open_line(number=f"202508-{connection}-1", line=1, lake=lake)
+    (stretch,) = adjusted.stretches
+    assert (stretch.start, stretch.end, stretch.register_wh) == (AUGUST, SEPTEMBER, 254_098)
+    assert "254.098 kWh are the share of these days and are billed" in adjusted.text("en")
+    assert "254.098 kWh" in adjusted.text("hi")
 
 
 def test_what_does_not_open_names_what_does(database: Database, lake: Lake) -> None:

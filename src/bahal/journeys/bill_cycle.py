@@ -27,7 +27,7 @@ from bahal.domains.tariffs.rating import rate
 from bahal.foundation.audit.operations import Act, record_many
 from bahal.foundation.rows import many
 from bahal.foundation.transactions import transaction, transaction_required
-from bahal.journeys.determine import BILLED, Ready, gather, with_advances
+from bahal.journeys.determine import BILLED, Ready, gather, registers_of, with_advances
 from bahal.journeys.issue_bills import ACCOUNTS, REVENUE, issue, number_of, packed
 from bahal.journeys.revise_bill import true_up
 from bahal.shared.clock import day_in_india
@@ -231,9 +231,7 @@ def basis_of(ready: Ready) -> dict[str, Any]:
     """What a reader of the bill must see beside its lines: the registers it rests on, or how it was estimated."""
     basis: dict[str, Any] = {}
     if ready.used:
-        basis["registers"] = [
-            [u.meter, u.start.isoformat(), u.from_wh, u.end.isoformat(), u.to_wh, u.wh] for u in ready.used
-        ]
+        basis["registers"] = registers_of(ready.used)
     if ready.estimate is not None:
         basis["estimate"] = ready.estimate.as_json()
     return basis

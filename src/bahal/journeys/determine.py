@@ -205,6 +205,13 @@ def cut(used: Sequence[Used], start: date, end: date) -> list[Used]:
     return parts
 
 
+def registers_of(used: Sequence[Used]) -> list[list[str | int]]:
+    """The registers that uses rest on, as they are kept with a bill."""
+    return [
+        [each.meter, each.start.isoformat(), each.from_wh, each.end.isoformat(), each.to_wh, each.wh] for each in used
+    ]
+
+
 def use_of(used: Used) -> Use:
     """A use as the tariff takes it."""
     return Use(*used[:8])

@@ -365,7 +365,10 @@ def _of_stretch(stretch: Stretch, language: Language) -> str:
         "edited": grouped(stretch.edited),
         "unknown": grouped(stretch.unknown),
     }
-    whole = _SAID["no_register" if between is None else "register"][language]
+    shared = (stretch.to_wh or 0) >= (stretch.from_wh or 0) and (stretch.to_wh or 0) - (stretch.from_wh or 0) != (
+        stretch.register_wh
+    )
+    whole = _SAID["no_register" if between is None else "shared" if shared else "register"][language]
     return f"{whole} {_SAID['counts'][language]}".format(**said)
 
 
@@ -406,14 +409,20 @@ _SAID: Mapping[str, Mapping[Language, str]] = {
         "en": "{meter}, {start} to {end}: the register is billed, {from_kwh} → {to_kwh} = {register} kWh. The half "
         "hours come to {half} kWh, {differs}.",
     },
+    "shared": {
+        "hi": "{meter}, {start} से {end}: पठन {from_kwh} → {to_kwh} kWh अधिक दिनों का है; इन दिनों के हिस्से में {register} "
+        "kWh का बिल है। आधे घंटों का योग {half} kWh, {differs}।",
+        "en": "{meter}, {start} to {end}: the register, {from_kwh} → {to_kwh} kWh, is of more days; {register} kWh are "
+        "the share of these days and are billed. The half hours come to {half} kWh, {differs}.",
+    },
     "no_register": {
         "hi": "{meter}, {start} से {end}: रजिस्टर नहीं था, बिल अनुमान से बना। आधे घंटों का योग {half} kWh।",
         "en": "{meter}, {start} to {end}: there was no register, this part was billed by an estimate. The half hours "
         "come to {half} kWh.",
     },
-    "same": {"hi": "रजिस्टर जितना ही", "en": "the same as the register"},
-    "less": {"hi": "रजिस्टर से {between} kWh कम", "en": "{between} kWh less than the register"},
-    "more": {"hi": "रजिस्टर से {between} kWh अधिक", "en": "{between} kWh more than the register"},
+    "same": {"hi": "बिल जितना ही", "en": "the same as billed"},
+    "less": {"hi": "बिल से {between} kWh कम", "en": "{between} kWh less than billed"},
+    "more": {"hi": "बिल से {between} kWh अधिक", "en": "{between} kWh more than billed"},
     "counts": {
         "hi": "{of} में से {measured} आधे घंटे मापे, {estimated} अनुमानित, {edited} अधिकारियों के डाले, {unknown} ज्ञात नहीं।",
         "en": "Of {of} half hours {measured} were measured, {estimated} estimated, {edited} put in by officers, "

@@ -22,7 +22,7 @@ from bahal.domains.billing.errors import (
 )
 from bahal.domains.billing.operations import NewCreditNote, RatedBill, write_credit_note
 from bahal.domains.billing.queries import USUAL_GROUP, Document, carried_before, documents_of, groups, unpacked
-from bahal.domains.billing.registers import covered, uses
+from bahal.domains.billing.registers import Used, covered, uses
 from bahal.domains.ledger.operations import Line as Posting
 from bahal.domains.ledger.operations import post
 from bahal.domains.ledger.queries import balance, dues
@@ -36,7 +36,16 @@ from bahal.domains.tariffs.rating import rate
 from bahal.foundation.audit.operations import Act, record_many
 from bahal.foundation.bell import ring
 from bahal.foundation.transactions import transaction, transaction_required
-from bahal.journeys.determine import cut, facts_of, spans_of, stands_of, terms_of, use_of, with_advances
+from bahal.journeys.determine import (
+    cut,
+    facts_of,
+    registers_of,
+    spans_of,
+    stands_of,
+    terms_of,
+    use_of,
+    with_advances,
+)
 from bahal.journeys.issue_bills import issue, number_of, packed, parts_of
 from bahal.journeys.take_payment import cancel_unsent, restore
 from bahal.shared.clock import day_in_india
@@ -78,7 +87,7 @@ def revise_bill(
     if not documents:
         raise PeriodNotBilled(connection=connection, day=period_from)
     latest = documents[-1]
-    rating = _again(connection, latest)
+    rating, within = _again(connection, latest)
     open_rates = unaccepted(rating.unverified)
     if open_rates:
         raise DraftRateNotAccepted(draft=latest.number, path=open_rates[0].path)
@@ -87,7 +96,10 @@ def revise_bill(
         raise NothingToRevise(number=documents[0].number, paise=paise)
     taken_off = Line(BILLED, BILLED, "", "paise", paise, -10_000, 1, 1, 0, 0, 0, -paise)
     difference = replace(rating, closing=(*rating.closing, taken_off))
-    (stored,) = packed([difference], [{"revises": [each.number for each in documents], "reason": reason.strip()}])
+    basis = {
+        "revises": [each.number for each in documents], "reason": reason.strip(), "registers": registers_of(within),
+    }  # fmt: skip
+    (stored,) = packed([difference], [basis])
     old = parts_of(line for line in read_stored(unpacked([latest.kept])[latest.id]).lines if line.rule != BILLED)
     parts = parts_of(rating.lines)
     parts.subtract(old)
@@ -131,8 +143,9 @@ class _Change:
     reason: str
 
 
-def _again(connection: int, latest: Document) -> Rating:
-    """The period's rating by what is known now; a use that reaches over its edges is parted by days."""
+def _again(connection: int, latest: Document) -> tuple[Rating, list[Used]]:
+    """The period's rating by what is known now, and the uses it rests on; one that reaches over its edges is parted by
+    days."""
     start, end = latest.period_from, latest.period_to
     stands = stands_of(since={connection: start - _LOOK_BACK}, until=end + _LOOK_AHEAD).get(connection, [])
     within = cut(uses(stands), start, end)
@@ -143,7 +156,7 @@ def _again(connection: int, latest: Document) -> Rating:
     carried = carried_before(connections=[connection], day=start).get(connection, 0)
     determinants = Determinants(start=start, end=end, spans=spans, uses=tuple(map(use_of, within)), carried_wh=carried)
     in_force = book()
-    return rate(with_advances({connection: determinants}, in_force)[connection], in_force)
+    return rate(with_advances({connection: determinants}, in_force)[connection], in_force), within
 
 
 @transaction_required

@@ -11,6 +11,7 @@ from bahal.domains.tariffs.determinants import Facts
 from bahal.foundation.rows import one, value
 from bahal.journeys.change_terms import change_terms
 from bahal.journeys.import_registers import correct_register
+from bahal.journeys.print_bill import CreditNoteHasNoPage, print_bill
 from bahal.journeys.revise_bill import revise_bill
 from bahal.journeys.show_bill import show_bill
 from bahal.journeys.take_payment import take_payment
@@ -71,6 +72,15 @@ def test_less_is_a_credit_note_and_what_was_paid_too_much_is_held(database: Data
     assert balance(connection=connection) == (0, 311_00)
     assert one("SELECT paise, reason FROM billing_creditnote") == (311_00, "register corrected")
     assert value("SELECT sum(paise) FROM ledger_posting") == 0
+    # The note explains itself as a bill does: what the period costs, and what was billed for it before.
+    shown = show_bill(number=revised.number)
+    assert sum(each.line.paise for each in shown.lines) == shown.bill.paise == -311_00
+    assert shown.lines[-1].line.paise == -1_543_00
+    assert shown.registers == [(f"M{connection}", SEPTEMBER, 1_000_000, OCTOBER, 1_250_000, 250_000)]
+    assert "Credit note" in shown.text("en")
+    assert "-₹311.00  आपके खाते में जमा" in shown.text("hi")
+    with pytest.raises(CreditNoteHasNoPage):
+        print_bill(number=revised.number, payee=None)
 
 
 def test_a_period_can_be_revised_again_and_again(database: Database) -> None:

@@ -7,11 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import quote
 
+from bahal.domains.billing.queries import CREDIT_NOTE
 from bahal.domains.tariffs.telling import thousandths
 from bahal.gateways.paper.sheets import BillSheet, Line, Month, Slab, Words
 from bahal.gateways.paper.typesetting import bill_pdf
 from bahal.journeys.pay_online import Payee
 from bahal.journeys.show_bill import DUES, MONTHS_SHOWN, Shown, show_bills
+from bahal.shared.errors import Refusal
 
 COMPANY = Words("बहाल विद्युत वितरण", "Bahal electricity distribution")
 COMPLAINT = "शिकायत · complaint: 1912"
@@ -32,11 +34,20 @@ _WH = 1000
 _RATE_IN_PAISE = 100  # a rate is in ten-thousandths of a rupee
 
 
+class CreditNoteHasNoPage(Refusal):
+    """The page of a bill asks for money; a credit note gives some."""
+
+    code = "credit_note_has_no_page"
+    hi = "{number} क्रेडिट नोट है, बिल नहीं: इसे `bahal bill show {number}` से देखें।"
+    en = "{number} is a credit note and no bill: read it by `bahal bill show {number}`."
+
+
 def print_bill(*, number: str, payee: Payee | None) -> bytes:
     """A bill as PDF, one page of A4.
 
     :raises BillUnknown: there is none.
     :raises BillHasNoLines: it came in with the books.
+    :raises CreditNoteHasNoPage: it is a credit note.
     :raises PageFailed: it could not be set.
     """
     return print_bills(numbers=[number], payee=payee)[0]
@@ -47,9 +58,14 @@ def print_bills(*, numbers: Sequence[str], payee: Payee | None) -> list[bytes]:
 
     :raises BillUnknown: one of them does not exist.
     :raises BillHasNoLines: one came in with the books.
+    :raises CreditNoteHasNoPage: one is a credit note.
     :raises PageFailed: one could not be set.
     """
-    return [bill_pdf(sheet_of(each, payee=payee)) for each in show_bills(numbers=numbers)]
+    shown = show_bills(numbers=numbers)
+    for each in shown:
+        if each.bill.kind == CREDIT_NOTE:
+            raise CreditNoteHasNoPage(number=each.bill.number)
+    return [bill_pdf(sheet_of(each, payee=payee)) for each in shown]
 
 
 def sheet_of(shown: Shown, *, payee: Payee | None) -> BillSheet:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-from bahal.domains.billing.queries import Bill, Month, bills_by_number, explanations_of, history_of
+from bahal.domains.billing.queries import CREDIT_NOTE, Bill, Month, explanations_of, history_of, shown_by_number
 from bahal.domains.consumers.queries import both_names_of
 from bahal.domains.ledger.queries import Before, before_bills
 from bahal.domains.meters.queries import meters_on
@@ -50,6 +50,11 @@ _ACCEPTED = {
     "en": "These rates were not checked against their source; {officer} answered for them on {day} ({reason}): {paths}",
 }
 
+
+_TITLES = {
+    False: (("बिल", "इस अवधि का बिल"), ("Bill", "Bill of this period")),
+    True: (("क्रेडिट नोट", "आपके खाते में जमा"), ("Credit note", "Credited to your account")),
+}
 
 DUES: Mapping[str, tuple[str, str]] = {
     "receivable": ("पिछले बिलों का बकाया", "dues of earlier bills"),
@@ -159,15 +164,18 @@ class Shown:
             if hi
             else f"{day(bill.period_from)} to {day(bill.period_to)}"
         )
+        credit = bill.kind == CREDIT_NOTE
+        title, sums = _TITLES[credit][0 if hi else 1]
         rows = [
-            f"{'बिल' if hi else 'Bill'} {bill.number}  {self.name_hi if hi else self.name}  {bill.connection}",
+            f"{title} {bill.number}  {self.name_hi if hi else self.name}  {bill.connection}",
             f"{period}, {thousandths(bill.consumption_wh)} {'यूनिट' if hi else 'units'}",
-            f"{'जारी' if hi else 'Issued'} {day(bill.issued_on)}, {'देय' if hi else 'due'} {day(bill.due_on)}",
+            f"{'जारी' if hi else 'Issued'} {day(bill.issued_on)}"
+            + ("" if credit else f", {'देय' if hi else 'due'} {day(bill.due_on)}"),
         ]
         rows += [
             f"{nth:>3} {rupees(each.line.paise):>12}  {each.words[language]}" for nth, each in enumerate(self.lines, 1)
         ]
-        rows.append(f"  {rupees(bill.paise):>14}  {'इस अवधि का बिल' if hi else 'Bill of this period'}")
+        rows.append(f"  {rupees(bill.paise):>14}  {sums}")
         rows += [
             f"  {rupees(paise):>14}  {DUES[account][0 if hi else 1]}" for account, paise in self.before.dues.items()
         ]
@@ -177,7 +185,7 @@ class Shown:
 
 
 def show_bill(*, number: str) -> Shown:
-    """A bill by its printed number.
+    """A bill, or a credit note, by its printed number.
 
     :raises BillUnknown: there is none.
     :raises BillHasNoLines: it came in with the books.
@@ -191,7 +199,7 @@ def show_bills(*, numbers: Sequence[str]) -> list[Shown]:
     :raises BillUnknown: one of them does not exist.
     :raises BillHasNoLines: one came in with the books.
     """
-    bills = bills_by_number(numbers=numbers)
+    bills = shown_by_number(numbers=numbers)
     kept = explanations_of(bills=bills)
     connections = sorted({bill.connection for bill in bills})
     names = both_names_of(connections=connections)

@@ -92,13 +92,41 @@ def numbers_issued(*, month: date, connections: Sequence[int] | None = None, lim
     return [row[0] for row in rows]
 
 
+CREDIT_NOTE = "credit_note"
+
+
+def shown_by_number(*, numbers: Sequence[str]) -> list[Bill]:
+    """Bills and credit notes by their printed numbers, in that order.
+
+    A credit note stands as a bill of kind `credit_note`: its paise are negative, its id is that of its own table with
+    the other sign, and its period is that of the bill that it corrects.
+
+    :raises BillUnknown: one of them does not exist.
+    """
+    notes = {
+        row[2]: Bill(*row)
+        for row in many(
+            "SELECT -n.id, n.connection, n.number, 'credit_note', b.month, n.period_from, b.period_to, n.sequence,"
+            " n.issued_on, n.issued_on, n.consumption_wh, -n.paise, false, false, false"
+            " FROM billing_creditnote n JOIN billing_bill b ON b.id = n.bill WHERE n.number = ANY(%s::text[])",
+            list(numbers),
+        )
+    }
+    bills = iter(bills_by_number(numbers=[number for number in numbers if number not in notes]))
+    return [notes[number] if number in notes else next(bills) for number in numbers]
+
+
 def explanations_of(*, bills: Sequence[Bill]) -> Mapping[int, dict[str, Any]]:
-    """The kept ratings of bills by their ids, in the tariffs' stored form.
+    """The kept ratings of bills and credit notes by their ids (`shown_by_number`), in the tariffs' stored form.
 
     :raises BillHasNoLines: one of them came in without lines.
     """
-    kept = many("SELECT bill, body, amounts FROM billing_explanation WHERE bill = ANY(%s::bigint[])",
-                [bill.id for bill in bills])  # fmt: skip
+    kept = many(
+        "SELECT bill, body, amounts FROM billing_explanation WHERE bill = ANY(%s::bigint[])"
+        " UNION ALL SELECT -id, body, amounts FROM billing_creditnote WHERE -id = ANY(%s::bigint[])",
+        [bill.id for bill in bills],
+        [bill.id for bill in bills if bill.id < 0],
+    )
     there = {row[0] for row in kept}
     for bill in bills:
         if bill.id not in there:

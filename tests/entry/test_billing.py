@@ -81,6 +81,8 @@ def test_from_a_file_of_readings_to_a_page(house: House, tmp_path: Path) -> None
     assert "No half hour" in house.bahal("bill", "show", number, "--line", 1)
     assert "00:00-00:30" in house.bahal("bill", "show", number, "--line", 1, "--day", "2025-09-01")
 
+    assert house.told("bill", "so-far", connections[0], code=1)["error"] == "nothing_so_far"
+
     page = tmp_path / "bill.pdf"
     house.bahal("bill", "pdf", number, "--out", page)
     assert page.read_bytes().startswith(b"%PDF")

@@ -10,13 +10,16 @@ from bahal.domains.billing.intake import Came, write
 from bahal.domains.billing.registers import Stand
 from bahal.domains.readings.edits import taken
 from bahal.domains.tariffs.determinants import Facts
+from bahal.foundation.rows import value
 from bahal.foundation.transactions import transaction
+from bahal.journeys.bill_so_far import NothingSoFar, bill_so_far, open_so_far
 from bahal.journeys.change_terms import change_terms
 from bahal.journeys.edit_readings import accept_edit, propose_edit
 from bahal.journeys.open_line import LineDayUnknown, LineOfNoUse, LineUnknown, Opened, open_line
 from bahal.journeys.show_bill import show_bill
 from bahal.lake.layout import Lake
 from bahal.lake.vee.rules import Rule
+from bahal.shared.locks import ConnectionUnknown
 from tests.journeys.billed import (
     AUGUST,
     JULY,
@@ -24,6 +27,7 @@ from tests.journeys.billed import (
     OCTOBER,
     SEPTEMBER,
     accept_all,
+    at,
     bill,
     found,
     read,
@@ -155,7 +159,7 @@ def test_zones_and_demand_of_a_shop_open(database: Database, lake: Lake) -> None
     spiked = np.full(48, 600, np.int32)
     spiked[39] = 6_500
     validated(lake, date(2025, 8, 20), {meter: spiked}, run=2)
-    every = {}
+    every: dict[str, list[Opened]] = {}
     shown = show_bill(number=f"202508-{connection}")
     for nth, way in shown.opening.items():
         every.setdefault(way, []).append(opened(connection, lake, nth))
@@ -221,7 +225,7 @@ def test_an_estimate_that_was_adjusted_opens_by_its_share_of_the_register(databa
 
 def test_what_does_not_open_names_what_does(database: Database, lake: Lake) -> None:
     connection = billed()
-    shown = opened(connection, lake, 1).bill
+    shown = show_bill(number=f"202508-{connection}")
     told = shown.as_json()["lines"]
     assert [each["number"] for each in told] == list(range(1, len(told) + 1))
     assert {each["component"] for each in told if each["opens"]} == {"energy"}
@@ -235,3 +239,32 @@ def test_what_does_not_open_names_what_does(database: Database, lake: Lake) -> N
         open_line(number="nothing", line=1, lake=lake)
     with pytest.raises(LineDayUnknown):
         opened(connection, lake, 1).day_text(OCTOBER, "en")
+
+
+def test_this_month_until_now_is_rated_and_opens_as_a_bill_does(database: Database, lake: Lake) -> None:
+    """Ten days of September, the 4th unknown: nine days of 8,064 Wh. Ten of thirty days have a first slab of 33.333
+    units, 136.67 at 4.10; 33.333 or 33.334 more at 4.20 are 140.00; the rest of 72.576, 5.909, at 5.60 is 33.09."""
+    connection = billed()
+    now = at(date(2025, 9, 11))
+    for nth in range(10):
+        if nth != 3:
+            day = SEPTEMBER + timedelta(days=nth)
+            validated(lake, day, {f"M{connection}": np.full(48, HALF_HOUR, np.int32)})
+    far = bill_so_far(connection=connection, lake=lake, business_at=now)
+    assert (far.start, far.end, far.wh, far.known, far.register) == (SEPTEMBER, date(2025, 9, 11), 72_576, 9, None)
+    assert [each.line.paise for each in far.lines][:3] == [136_67, 140_00, 33_09]
+    assert "72.576 units by the half hours of 9 of 10 days" in far.text("en")
+    assert "यह बिल नहीं है" in far.text("hi")
+    first = open_so_far(connection=connection, line=1, lake=lake, business_at=now)
+    assert (first.behind_total, first.stretches[0].unknown) == (33_333, 48)
+    # The meter's registers at both ends count more than the half hours that are known.
+    read(connection, {date(2025, 9, 11): 430 + 81})
+    far = bill_so_far(connection=connection, lake=lake, business_at=now)
+    assert (far.wh, far.as_json()["by"]) == (81_000, "register")
+    third = open_so_far(connection=connection, line=3, lake=lake, business_at=now)
+    assert third.stretches[0].difference_wh == 81_000 - 72_576
+    assert value("SELECT count(*) FROM billing_bill") == 2  # nothing was issued
+    with pytest.raises(NothingSoFar):
+        bill_so_far(connection=connection, lake=lake, business_at=at(SEPTEMBER))
+    with pytest.raises(ConnectionUnknown, match="ten digits"):
+        bill_so_far(connection=1, lake=lake, business_at=now)

@@ -6,13 +6,14 @@ register's difference, and whatever lies between the two is said, as are half ho
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from bahal.domains.readings.edits import edits_in_force
-from bahal.domains.tariffs.opening import HALVES_AN_HOUR, Way, behind, zone_hours, zone_of
+from bahal.domains.tariffs.lines import Rating
+from bahal.domains.tariffs.opening import HALVES_AN_HOUR, Way, behind, opening_of, zone_hours, zone_of
 from bahal.domains.tariffs.queries import book
 from bahal.domains.tariffs.rules.demand import HALF_HOURS
 from bahal.domains.tariffs.telling import thousandths
@@ -70,14 +71,14 @@ class Stretch(NamedTuple):
     meter: str
     start: date
     end: date
-    from_wh: int | None
-    to_wh: int | None
-    register_wh: int | None
-    half_hours_wh: int
-    measured: int
-    estimated: int
-    edited: int
-    unknown: int
+    from_wh: int | None = None
+    to_wh: int | None = None
+    register_wh: int | None = None
+    half_hours_wh: int = 0
+    measured: int = 0
+    estimated: int = 0
+    edited: int = 0
+    unknown: int = 0
 
     @property
     def difference_wh(self) -> int | None:
@@ -115,9 +116,9 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A line opened. `days` are those of the line's piece, `stretches` those of the whole bill."""
+    """A line opened. `number` is the bill's; `days` are those of the line's piece, `stretches` the whole bill's."""
 
-    bill: Shown
+    number: str
     nth: int
     told: Told
     way: Way
@@ -152,7 +153,7 @@ class Opened:
     def as_json(self) -> dict[str, Any]:
         """For programs: Wh (`demand`: W above the sanctioned load), ISO days, half hours from midnight in India on."""
         return {
-            "bill": self.bill.bill.number,
+            "bill": self.number,
             "number": self.nth,
             "line": {**self.told.line._asdict(), **self.told.words},
             "opens_by": self.way,
@@ -184,7 +185,7 @@ class Opened:
     def text(self, language: Language) -> str:
         """For a terminal: the line, what is said of it, and each day with its half hours as bars."""
         hi = language == "hi"
-        head = f"{'बिल' if hi else 'Bill'} {self.bill.bill.number}, {'पंक्ति' if hi else 'line'} {self.nth}"
+        head = f"{'बिल' if hi else 'Bill'} {self.number}, {'पंक्ति' if hi else 'line'} {self.nth}"
         rows = [head, f"  {rupees(self.told.line.paise):>14}  {self.told.words[language]}", *self.said(language)]
         most = max((part or 0 for each in self.days for part in each.behind), default=0)
         unit = "W" if self.way == "demand" else "kWh"
@@ -236,18 +237,28 @@ def open_line(*, number: str, line: int, lake: Lake) -> Opened:
     :raises ZoneHoursUnknown: the schedule does not say which hours its zone has.
     """
     shown = show_bill(number=number)
-    if not 1 <= line <= len(shown.lines):
-        raise LineUnknown(number=number, line=line, lines=len(shown.lines))
-    told = shown.lines[line - 1]
-    opening = shown.opening
+    return opened(number=number, lines=shown.lines, rating=shown.rating, line=line, of=_stretches(shown), lake=lake)
+
+
+def opened(
+    *, number: str, lines: Sequence[Told], rating: Rating, line: int, of: Iterable[Stretch], lake: Lake
+) -> Opened:
+    """The same of lines that are at hand; `of` are the meters' days, not yet counted.
+
+    :raises LineUnknown, LineOfNoUse, ZoneHoursUnknown: as `open_line` does.
+    """
+    if not 1 <= line <= len(lines):
+        raise LineUnknown(number=number, line=line, lines=len(lines))
+    told = lines[line - 1]
+    opening = opening_of(rating)
     if line not in opening:
         raise LineOfNoUse(number=number, line=line, opens=", ".join(map(str, opening)) or "—")
-    way, piece = opening[line], shown.placed[line]
+    way, piece = opening[line]
     hours = zone_hours(book(), told.line, piece) if way == "zone" else None
     if way == "zone" and hours is None:
         raise ZoneHoursUnknown(number=number, line=line)
     stretches, days = [], []
-    for each in _stretches(shown):
+    for each in of:
         stretch, mine = _read(each, lake)
         stretches.append(stretch)
         days += [one for one in mine if piece.start <= one.day < piece.end]
@@ -256,7 +267,7 @@ def open_line(*, number: str, line: int, lake: Lake) -> Opened:
         each._replace(behind=parts[nth * HALF_HOURS : (nth + 1) * HALF_HOURS]) for nth, each in enumerate(days)
     ]  # fmt: skip
     zone = zone_of(told.line) if way == "zone" else ""
-    return Opened(shown, line, told, way, piece.start, piece.end, zone, stretches, days)
+    return Opened(number, line, told, way, piece.start, piece.end, zone, stretches, days)
 
 
 def _stretches(shown: Shown) -> Iterator[Stretch]:
@@ -267,11 +278,11 @@ def _stretches(shown: Shown) -> Iterator[Stretch]:
     meter = shown.meter
     for meter, low, from_wh, high, to_wh, wh in sorted(shown.registers, key=lambda each: (each[1], each[3])):
         if low > at:
-            yield Stretch(meter, at, low, None, None, None, 0, 0, 0, 0, 0)
-        yield Stretch(meter, low, high, from_wh, to_wh, wh, 0, 0, 0, 0, 0)
+            yield Stretch(meter, at, low)
+        yield Stretch(meter, low, high, from_wh, to_wh, wh)
         at = max(at, high)
     if at < end:
-        yield Stretch(meter, at, end, None, None, None, 0, 0, 0, 0, 0)
+        yield Stretch(meter, at, end)
 
 
 def _read(stretch: Stretch, lake: Lake) -> tuple[Stretch, list[OpenedDay]]:

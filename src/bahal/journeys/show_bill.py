@@ -15,8 +15,8 @@ from bahal.domains.billing.queries import CREDIT_NOTE, Bill, Month, explanations
 from bahal.domains.consumers.queries import both_names_of
 from bahal.domains.ledger.queries import Before, before_bills
 from bahal.domains.meters.queries import meters_on
-from bahal.domains.tariffs.lines import Line, RatedPiece, Rating, read_stored
-from bahal.domains.tariffs.opening import Way, way_of
+from bahal.domains.tariffs.lines import Line, Rating, read_stored
+from bahal.domains.tariffs.opening import Way, opening_of
 from bahal.domains.tariffs.queries import Acceptance, acceptances
 from bahal.domains.tariffs.telling import sentence, split_sentence, thousandths
 from bahal.foundation.rows import many
@@ -109,14 +109,7 @@ class Shown:
     @property
     def opening(self) -> Mapping[int, Way]:
         """The lines, counted from 1, that rest on what was used, and how each opens to the half hours behind it."""
-        ways = {nth: way_of(self.lines[nth - 1].line, piece) for nth, piece in self.placed.items()}
-        return {nth: way for nth, way in ways.items() if way is not None}
-
-    @property
-    def placed(self) -> Mapping[int, RatedPiece]:
-        """The piece of each line, counted from 1; lines of the whole bill have none."""
-        pieces = [piece for piece in self.rating.pieces for _ in piece.lines]
-        return dict(enumerate(pieces, 1))
+        return {nth: way for nth, (way, _) in opening_of(self.rating).items()}
 
     def as_json(self) -> dict[str, Any]:
         """For programs: paise, Wh, ISO days. A line that `opens` has half hours behind it (`open_line`)."""
@@ -231,7 +224,7 @@ def show_bills(*, numbers: Sequence[str]) -> list[Shown]:
                 standing=place,
                 meter=basis["registers"][-1][0] if basis.get("registers") else meters.get(bill.connection, "—"),
                 rating=rating,
-                lines=[Told(line, _words(line, basis)) for line in rating.lines],
+                lines=told(rating, basis),
                 notes=notes,
                 registers=[
                     (row[0], date.fromisoformat(row[1]), row[2], date.fromisoformat(row[3]), row[4], row[5])
@@ -242,6 +235,11 @@ def show_bills(*, numbers: Sequence[str]) -> list[Shown]:
             )
         )
     return shown
+
+
+def told(rating: Rating, basis: Mapping[str, Any]) -> list[Told]:
+    """The lines of a rating with their sentences."""
+    return [Told(line, _words(line, basis)) for line in rating.lines]
 
 
 def _words(line: Line, basis: Mapping[str, Any]) -> Mapping[Language, str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from bahal.domains.tariffs.book import Book
-from bahal.domains.tariffs.lines import Line, RatedPiece
+from bahal.domains.tariffs.lines import Line, RatedPiece, Rating
 from bahal.domains.tariffs.rules.demand import HALF_HOURS, TIME_OF_DAY, Zones
 
 Way = Literal["slab", "all", "zone", "demand"]
@@ -33,6 +33,19 @@ def way_of(line: Line, piece: RatedPiece) -> Way | None:
     """
     way = _WAYS.get(line.rule)
     return "all" if way == "slab" and any(each.rule == "net_metering" for each in piece.lines) else way
+
+
+def opening_of(rating: Rating) -> dict[int, tuple[Way, RatedPiece]]:
+    """The lines of a bill that open, counted from 1, each with its way and its piece."""
+    found = {}
+    nth = 0
+    for piece in rating.pieces:
+        for line in piece.lines:
+            nth += 1
+            way = way_of(line, piece)
+            if way is not None:
+                found[nth] = (way, piece)
+    return found
 
 
 def zone_of(line: Line) -> str:

@@ -1,11 +1,11 @@
-"""`bahal bill readings|reads|run|show|pdf|review|revise|correct|doubts`: from registers to bills that are issued."""
+"""`bahal bill readings|reads|run|show|so-far|pdf|review|revise|correct|doubts`: from registers to issued bills."""
 
 from __future__ import annotations
 
 import json
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,9 @@ from bahal.shared.home import Home
 from bahal.shared.money import rupees
 from bahal.shared.text import day, language_of
 from bahal.shared.words import WORDS, word
+
+if TYPE_CHECKING:
+    from bahal.journeys.open_line import Opened
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as one JSON object.")]
 Actor = Annotated[str, typer.Option("--as", help="Who acts, for the audit.")]
@@ -48,6 +51,7 @@ def add_to(bill: typer.Typer) -> None:
     bill.command("reads")(reads)
     bill.command("run")(run)
     bill.command("show")(show)
+    bill.command("so-far")(so_far)
     bill.command("pdf")(pdf)
     bill.command("receipt")(receipt)
     bill.command("revise")(revise)
@@ -156,13 +160,36 @@ def _show_line(number: str, line: int, of_day: date | None, *, as_json: bool) ->
     from bahal.journeys.open_line import open_line
     from bahal.lake.layout import lake_uri, open_lake
 
-    opened = open_line(number=number, line=line, lake=open_lake(lake_uri(Home.of().path)))
+    _echo_opened(open_line(number=number, line=line, lake=open_lake(lake_uri(Home.of().path))), of_day, as_json=as_json)
+
+
+def _echo_opened(opened: Opened, of_day: date | None, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(opened.as_json(), ensure_ascii=False))
     elif of_day is None:
         typer.echo(opened.text(language_of()))
     else:
         typer.echo(opened.day_text(of_day, language_of()))
+
+
+def so_far(
+    consumer: Consumer,
+    line: Annotated[int, typer.Option(help="Open this line down to the half hours behind it.")] = 0,
+    of_day: Annotated[str, typer.Option("--day", help="With --line: this day half hour by half hour.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """What a bill would be if it were made today: from the last one until now, line by line. Nothing is issued."""
+    clock = enter()
+    from bahal.journeys.bill_so_far import bill_so_far, open_so_far
+    from bahal.lake.layout import lake_uri, open_lake
+
+    lake, now = open_lake(lake_uri(Home.of().path)), clock.now()
+    if line or of_day:
+        opened = open_so_far(connection=consumer, line=line, lake=lake, business_at=now)
+        _echo_opened(opened, None if not of_day else _day(of_day), as_json=as_json)
+        return
+    far = bill_so_far(connection=consumer, lake=lake, business_at=now)
+    typer.echo(json.dumps(far.as_json(), ensure_ascii=False) if as_json else far.text(language_of()))
 
 
 def pdf(

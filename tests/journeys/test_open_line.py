@@ -136,6 +136,7 @@ def test_where_nothing_is_known_that_is_said_and_the_bill_stands(database: Datab
     assert line.said("en")[0] == "No half hour behind this line is known."
     assert line.stretches[0].unknown == 31 * 48
     assert line.told.line.paise == 410_00
+    assert "01-08-2025 – 31-08-2025: not known" in line.text("en")
 
 
 def test_zones_and_demand_of_a_shop_open(database: Database, lake: Lake) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from bahal.domains.readings.edits import edits_in_force
@@ -189,12 +190,17 @@ class Opened:
         rows = [head, f"  {rupees(self.told.line.paise):>14}  {self.told.words[language]}", *self.said(language)]
         most = max((part or 0 for each in self.days for part in each.behind), default=0)
         unit = "W" if self.way == "demand" else "kWh"
-        for each in self.days:
-            if not any(each.behind) and UNKNOWN not in each.status:
+        for whole, those in groupby(self.days, key=lambda one: one.status == UNKNOWN * HALF_HOURS):
+            days = list(those)
+            if whole and len(days) > 1:
+                rows.append(f"{day(days[0].day)} – {day(days[-1].day)}: {word('half hours', NAMES[UNKNOWN], language)}")
                 continue
-            amount = max((part or 0 for part in each.behind), default=0) if self.way == "demand" else each.total
-            figure = grouped(amount) if self.way == "demand" else f"{amount / 1000:.2f}"
-            rows.append(f"{day(each.day)} {figure:>7} {unit:<3} |{_bar(each, most)}|{_marks(each, language)}")
+            for each in days:
+                if not any(each.behind) and UNKNOWN not in each.status:
+                    continue
+                amount = max((part or 0 for part in each.behind), default=0) if self.way == "demand" else each.total
+                figure = grouped(amount) if self.way == "demand" else f"{amount / 1000:.2f}"
+                rows.append(f"{day(each.day)} {figure:>7} {unit:<3} |{_bar(each, most)}|{_marks(each, language)}")
         return "\n".join([*rows, _SAID["legend"][language]])
 
     def day_text(self, of: date, language: Language) -> str:

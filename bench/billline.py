@@ -93,7 +93,7 @@ def measure(lake: Lake, meters: int, count: int) -> None:
     from bahal.journeys.open_line import open_line
 
     laid = np.concatenate([_shapes(day) for day in DAYS], axis=1)
-    # The first line of shops and pumps is of their load; one in thirty-three has no register and so no meter of this name.
+    # The first line of shops and pumps is of their load; one in thirty-three has no register and no such meter.
     numbers = (FIRST_CONNECTION + n for n in range(meters))
     households = [each - FIRST_CONNECTION for each in numbers if each % 20 > 2 and each % 33]
     drawn = random.Random(5).sample(households, min(count, len(households)))  # noqa: S311  # which bills, no secret

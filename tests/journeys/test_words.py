@@ -10,6 +10,8 @@ import pytest
 import bahal
 from bahal.domains.arrears.models import AREA_KINDS, HOLD_KINDS, NEEDS
 from bahal.domains.billing.models import HELD_FOR
+from bahal.domains.complaints.models import EVENTS as COMPLAINT_EVENTS
+from bahal.domains.complaints.models import KINDS as COMPLAINT_KINDS
 from bahal.domains.fieldwork.models import KINDS
 from bahal.domains.fieldwork.rules import CONTRADICTIONS
 from bahal.domains.incidents.grouping import SCOPES
@@ -81,6 +83,8 @@ def codes() -> dict[str, set[str]]:
         "differences": set(DIFFERENCES),
         "roles": set(ROLES),
         "message kinds": set(MESSAGE_KINDS),
+        "complaint kinds": set(COMPLAINT_KINDS),
+        "complaint states": set(COMPLAINT_EVENTS),
         "deliveries": set(DELIVERIES),
         "offices": {kind for kind, _ in Office._meta.get_field("kind").choices or ()},
     }

@@ -5,7 +5,7 @@ from django.urls import URLPattern, path
 from bahal.edges.api.v1 import api
 from bahal.edges.control_room import views as control_room
 from bahal.edges.health import healthz
-from bahal.edges.portal import entry, pay
+from bahal.edges.portal import complaints, days, entry, own, papers, pay
 from bahal.edges.portal.home import first, show_home
 from bahal.edges.portal.page import View
 from bahal.edges.webhooks import bank, sms_reports, whatsapp_statuses
@@ -31,5 +31,16 @@ urlpatterns = [
     path("my/enter", entry.enter, name="my-enter"),
     path("my/code", entry.code, name="my-code"),
     path("my/leave", entry.leave, name="my-leave"),
+    path("receipt/", papers.check_receipt, name="receipt"),
+    path("receipt/<str:receipt>/<str:code>", papers.check_receipt),
     *both_ways("", show_home),
+    *both_ways("bills", papers.show_bills),
+    *both_ways("bills/<str:number>.pdf", papers.show_bill_pdf),
+    *both_ways("bills/<str:number>", papers.show_bill),
+    *both_ways("receipts/<str:receipt>.pdf", papers.show_receipt_pdf),
+    *both_ways("days", days.show_days),
+    *both_ways("complaints", complaints.show_complaints),
+    *both_ways("complaints/<int:number>", complaints.show_complaint),
+    path("my/<int:connection>/settings", own.show_settings),
+    path("my/<int:connection>/data.<str:form>", own.show_data),
 ]

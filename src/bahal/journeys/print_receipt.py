@@ -18,16 +18,16 @@ _SETTLED = {
 }
 
 
-def print_receipt(*, receipt: str, width: Width = "a4") -> bytes:
-    """A receipt as PDF.
+def print_receipt(*, receipt: str, width: Width = "a4", check: str = "") -> bytes:
+    """A receipt as PDF; `check` is the address that proves it, shown as a code to scan.
 
     :raises ReceiptUnknown: no such one.
     :raises PageFailed: it could not be set.
     """
-    return receipt_pdf(receipt_sheet(show_receipt(receipt=receipt)), width=width)
+    return receipt_pdf(receipt_sheet(show_receipt(receipt=receipt), check=check), width=width)
 
 
-def receipt_sheet(shown: Shown) -> ReceiptSheet:
+def receipt_sheet(shown: Shown, *, check: str = "") -> ReceiptSheet:
     """The sheet of a receipt; what is still due and in advance is as it stood when it was given."""
     found = shown.receipt
     name, name_hi = both_names_of(connections=[found.connection]).get(found.connection, ("", ""))
@@ -54,5 +54,5 @@ def receipt_sheet(shown: Shown) -> ReceiptSheet:
         due_paise=max(0, stands.due_paise),
         advance_paise=stands.advance_paise,
         order=order,
-        check="",
+        check=check,
     )

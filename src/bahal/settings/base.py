@@ -22,6 +22,7 @@ ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 DOMAINS = (
     "arrears",
     "billing",
+    "complaints",
     "consumers",
     "fieldwork",
     "incidents",

@@ -423,6 +423,21 @@ WORDS: Mapping[str, Section] = {
         "statutory": ("लिखित सूचना", "written notice"),
         "sign_in": ("प्रवेश कोड", "code to sign in"),
     },
+    "complaint kinds": {
+        "bill": ("बिल की राशि", "the amount of a bill"),
+        "supply": ("बिजली नहीं आती या बार-बार जाती है", "no supply, or it fails often"),
+        "meter": ("मीटर", "the meter"),
+        "payment": ("भुगतान या रसीद", "a payment or receipt"),
+        "notice": ("सूचना या विच्छेदन", "a notice or a cut"),
+        "other": ("अन्य", "something else"),
+    },
+    "complaint states": {
+        "raised": ("दर्ज", "raised"),
+        "taken_up": ("काम जारी", "taken up"),
+        "answered": ("उत्तर मिला", "answered"),
+        "reopened": ("फिर खोली गई", "opened again"),
+        "closed": ("उपभोक्ता ने बंद की", "closed by the consumer"),
+    },
     "deliveries": {
         "queued": ("प्रतीक्षा में", "queued"),
         "listed": ("पत्र-सूची में", "in a list of letters"),

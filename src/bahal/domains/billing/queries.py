@@ -368,3 +368,28 @@ def latest_number(*, connection: int) -> str | None:
         connection,
     )
     return found
+
+
+class Own(NamedTuple):
+    """A bill as its consumer finds it in a list; a bill of kind `opening` came in with the books and has no lines."""
+
+    id: int
+    number: str
+    kind: str
+    month: date
+    issued_on: date
+    due_on: date
+    wh: int
+    paise: int
+    estimated: bool
+
+
+def bills_of(*, connection: int, limit: int) -> list[Own]:
+    """The bills of a connection, the latest first."""
+    rows = many(
+        "SELECT id, number, kind, month, issued_on, due_on, consumption_wh, paise, estimated FROM billing_bill"
+        " WHERE connection = %s ORDER BY issued_on DESC, id DESC LIMIT %s",
+        connection,
+        limit,
+    )
+    return [Own(*row) for row in rows]

@@ -293,3 +293,27 @@ def latest_receipt(*, connection: int) -> str | None:
         "SELECT receipt FROM payments_payment WHERE connection = %s ORDER BY id DESC LIMIT 1", connection
     )
     return found
+
+
+class Taken(NamedTuple):
+    """A payment as its payer finds it in a list."""
+
+    receipt: str
+    paise: int
+    instrument: str
+    business_at: datetime
+    cancelled: bool
+    bounced: bool
+
+
+def payments_of(*, connection: int, limit: int) -> list[Taken]:
+    """The payments of a connection, the latest first."""
+    rows = many(
+        "SELECT p.receipt, p.paise, p.instrument, p.business_at,"
+        " EXISTS (SELECT FROM payments_proposal c WHERE c.payment = p.id AND c.accepted), q.bounced_at IS NOT NULL"
+        " FROM payments_payment p LEFT JOIN payments_cheque q ON q.payment = p.id"
+        " WHERE p.connection = %s ORDER BY p.id DESC LIMIT %s",
+        connection,
+        limit,
+    )
+    return [Taken(*row) for row in rows]

@@ -13,7 +13,7 @@ from bahal.entry import answering
 from bahal.entry.billing import bill_month
 from bahal.entry.business import enter
 from bahal.shared.errors import REFUSED, USAGE, Refusal
-from bahal.shared.home import Home
+from bahal.shared.home import Home, read_json
 from bahal.shared.money import rupees
 from bahal.shared.text import day, language_of
 from bahal.shared.words import WORDS, word
@@ -220,8 +220,11 @@ def receipt(
     """A receipt as PDF: a page of A4, or a roll of 80 mm."""
     enter()
     from bahal.journeys.print_receipt import print_receipt
+    from bahal.journeys.verify_receipt import receipt_address
 
-    page = print_receipt(receipt=number, width="roll" if roll else "a4")
+    web = str((read_json(Home.of().run / "endpoints.json") or {}).get("web", ""))
+    check = receipt_address(number, site=web) if web else ""
+    page = print_receipt(receipt=number, width="roll" if roll else "a4", check=check)
     out.write_bytes(page)
     answering.answer({"file": str(out), "bytes": len(page)}, as_json=as_json, hi="{file} लिखा गया", en="{file} written")
 

@@ -195,6 +195,19 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "उपभोक्ता ने अपने मोबाइल पर आए कोड से खाता खोला।",
         "The consumer opened the account by a code sent to his mobile.",
     ),
+    "consumer.language": (
+        "संदेशों और पृष्ठों की भाषा बदली: {language}।",
+        "Language of messages and pages changed: {language}.",
+    ),
+    "consumer.data_taken": ("उपभोक्ता ने अपना सारा डेटा लिया।", "The consumer took all his own data."),
+    "complaint.raised": ("शिकायत {complaint} दर्ज ({kind})।", "Complaint {complaint} raised ({kind})."),
+    "complaint.taken_up": ("शिकायत {complaint} पर काम शुरू।", "Complaint {complaint} taken up."),
+    "complaint.answered": ("शिकायत {complaint} का उत्तर दिया गया।", "Complaint {complaint} answered."),
+    "complaint.reopened": (
+        "उपभोक्ता ने शिकायत {complaint} फिर खोली।",
+        "The consumer opened complaint {complaint} again.",
+    ),
+    "complaint.closed": ("उपभोक्ता ने शिकायत {complaint} बंद की।", "The consumer closed complaint {complaint}."),
     "payment.taken": (
         "{paise} प्राप्त ({channel}), रसीद {receipt}; शेष बकाया {due_paise}, अग्रिम में जमा {advance_paise}।",
         "{paise} received ({channel}), receipt {receipt}; still due {due_paise}, kept in advance {advance_paise}.",

@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
         (label, "0001_initial")
         for label in (
             "offices", "network", "consumers", "meters", "billing", "ledger", "payments", "arrears", "notices",
-            "supply", "protection", "readings", "fieldwork", "staff", "audit", "tariffs", "incidents",
+            "supply", "protection", "readings", "fieldwork", "staff", "audit", "tariffs", "incidents", "complaints",
         )
     ] + [("meters", "0003_truths"), ("network", "0002_inputs"), ("consumers", "0002_sign_in")]  # fmt: skip
 

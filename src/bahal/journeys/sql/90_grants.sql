@@ -20,6 +20,10 @@ GRANT UPDATE (lifted_at, lifted_by) ON arrears_hold TO app;
 GRANT INSERT ON consumers_signin, consumers_session TO app;
 GRANT UPDATE (tries, used_at) ON consumers_signin TO app;
 GRANT UPDATE (seen_at, ended_at) ON consumers_session TO app;
+GRANT UPDATE (language) ON consumers_consumer TO app;
+GRANT INSERT ON complaints_complaint, complaints_step TO app;
+-- A step waits for its complaint's row; nothing of that row can be changed (trigger).
+GRANT UPDATE (id) ON complaints_complaint TO app;
 REVOKE ALL ON consumers_signin, consumers_session FROM reader;
 GRANT INSERT ON arrears_dispute, arrears_surcharge, arrears_plan, arrears_writeoff, arrears_step TO app;
 GRANT UPDATE (closed_at, closed_by, outcome) ON arrears_dispute TO app;

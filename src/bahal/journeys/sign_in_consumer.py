@@ -13,7 +13,7 @@ from django.core import signing
 from bahal.domains.consumers import sign_in
 from bahal.domains.consumers.errors import NotYours, ViewLinkWrong
 from bahal.domains.consumers.queries import contacts
-from bahal.domains.notices.operations import queue_code
+from bahal.domains.notices.codes import queue_code
 from bahal.domains.notices.templates import template
 from bahal.domains.payments.queries import policy_at
 from bahal.domains.supply.queries import generations

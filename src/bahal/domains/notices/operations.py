@@ -91,34 +91,6 @@ def queue_messages(messages: Sequence[NewMessage], *, business_on: date, at: dat
 
 
 @transaction_required
-def queue_code(
-    *,
-    connection: int,
-    phone: str,
-    template: str,
-    text: str,
-    language: str,
-    sign_in: str,
-    business_on: date,
-    at: datetime,
-) -> None:
-    """Queue the message of a code. The code is in none of this: it is made of the sign-in's id when it is sent."""
-    run(
-        "INSERT INTO notices_message (connection, kind, channel, phone, template, text, language, variables,"
-        " business_on, queued_at, tries, delivery)"
-        " VALUES (%s, 'sign_in', 'sms', %s, %s, %s, %s, %s, %s, %s, 0, 'queued')",
-        connection,
-        phone,
-        template,
-        text,
-        language,
-        [sign_in],
-        business_on,
-        at,
-    )
-
-
-@transaction_required
 def hold_chain() -> None:
     """Let nobody else append until this transaction ends: taken before the rows of attempts that have a chain.
 

@@ -45,6 +45,6 @@ class Migration(migrations.Migration):
             "offices", "network", "consumers", "meters", "billing", "ledger", "payments", "arrears", "notices",
             "supply", "protection", "readings", "fieldwork", "staff", "audit", "tariffs", "incidents", "complaints",
         )
-    ] + [("meters", "0003_truths"), ("network", "0002_inputs"), ("consumers", "0002_sign_in")]  # fmt: skip
+    ] + [("meters", "0003_truths"), ("network", "0002_inputs")]  # fmt: skip
 
     operations = [migrations.RunPython(lay, migrations.RunPython.noop)]

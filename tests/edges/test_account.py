@@ -306,7 +306,7 @@ def test_every_word_is_there_in_both_languages_and_used() -> None:
     )
     asked_ = set(re.findall(r"words\.(\w+)", templates))
     assert asked_ <= account_words.WORDS.keys()
-    code = "".join(each.read_text("utf-8") for each in folder.glob("*.py"))
+    code = "".join(each.read_text("utf-8") for each in folder.glob("*.py") if "words" not in each.name)
     made = tuple(re.findall(r'say\(f"(\w+_)\{', code))
     said = set(re.findall(r'"(\w+)"', code))
     for name, (hindi, english) in account_words.WORDS.items():

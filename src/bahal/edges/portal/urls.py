@@ -28,5 +28,6 @@ urlpatterns = [
     *both_ways("complaints", complaints.show_complaints),
     *both_ways("complaints/<int:number>", complaints.show_complaint),
     path("my/<int:connection>/settings", own.show_settings),
-    path("my/<int:connection>/data.<str:form>", own.show_data),
+    path("my/<int:connection>/data.json", own.show_data, {"form": "json"}),
+    path("my/<int:connection>/data.csv", own.show_data, {"form": "csv"}),
 ]

@@ -16,7 +16,7 @@ from bahal.shared.words import word
 
 REFRESH_S = 5
 _ENDS = timedelta(minutes=10)
-"""So long after a payment the page looks again by itself."""
+"""So long after a payment the page may be asked to look again by itself."""
 
 
 @require_safe
@@ -33,10 +33,14 @@ def home(request: HttpRequest, seen: Seen) -> HttpResponse:
     account = show_account(connection=seen.visit.connection, at=at.wall(), business_at=at.now())
     hi = seen.language == "hi"
     waiting = account.clock is not None and account.clock.lit_at is None
-    refresh = REFRESH_S if waiting and account.clock and at.wall() - account.clock.paid_at < _ENDS else None
+    fresh = account.clock is not None and at.wall() - account.clock.paid_at < _ENDS
+    # Only for who asked for it: a page that changes by itself is taken from under who reads it aloud.
+    watched = "watch" in request.GET and waiting and fresh
     context = {
         "here": "home",
-        "refresh": refresh,
+        "refresh": REFRESH_S if watched else None,
+        "watch": waiting and fresh and not watched,
+        "watched": watched,
         "name": (account.name_hi or account.name) if hi else account.name,
         "meter": account.meter,
         "due": rupees(account.due_paise),

@@ -137,9 +137,9 @@ def test_days_beside_the_month_before_with_a_table(
     assert '<th scope="row">23:30</th><td class="figure">0.47</td>' in text
     assert "11.3" in text
     other = looked(client, f"/my/{first}/days?day={before.isoformat()}&lang=en")
-    assert f'value="{before.isoformat()}"' in other
+    assert f'value="{before.isoformat()}" selected>{before:%d-%m-%Y}<' in other
     for wrong in ("x", "1999-01-01", "9999-12-31"):
-        assert f'value="{yesterday.isoformat()}"' in looked(client, f"/my/{first}/days?day={wrong}")
+        assert f'value="{yesterday.isoformat()}" selected' in looked(client, f"/my/{first}/days?day={wrong}")
 
 
 def test_a_complaint_is_closed_by_its_consumer_alone(two: list[int], database: Database) -> None:

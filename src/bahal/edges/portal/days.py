@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from django.http import HttpRequest, HttpResponse
 
@@ -65,9 +65,13 @@ def days(request: HttpRequest, seen: Seen) -> HttpResponse:
         "half_marks": [(round(WIDTH * nth / 24, 1), f"{nth:02d}:00") for nth in range(0, 24, 6)],
         "half_rows": list(zip(slots, [_units(each, 2) for each in found.half_hours], strict=False)),
         "estimated": seen.say("half_estimated").format(count=found.estimated) if found.estimated else "",
-        "first": found.before.isoformat(),
-        "last": found.today.yesterday.isoformat(),
-        "yesterday": day(found.today.yesterday),
+        "choices": [
+            (each.isoformat(), day(each))
+            for each in (
+                found.today.yesterday - timedelta(days=nth)
+                for nth in range((found.today.yesterday - found.before).days + 1)
+            )
+        ],
     }
     return shown(request, "days", seen.language, context, seen=seen)
 

@@ -73,11 +73,16 @@ def answer_back(
     :raises ComplaintNotSo: this does not follow upon its latest step.
     :raises ComplaintEmpty: opened again without a word, or with too many.
     """
-    event = "closed" if closes else "reopened"
     with transaction():
         if find_complaint(complaint=complaint).connection != connection:
             raise ComplaintUnknown(complaint=complaint)
-        _step(complaint, connection, event, "consumer", "consumer", text, at, business_at)
+        subject, data = f"complaint {complaint}", {"complaint": complaint}
+        act = (
+            Act("complaint.closed", subject, connection, data)
+            if closes
+            else Act("complaint.reopened", subject, connection, data)
+        )
+        _step(complaint, act, side="consumer", actor="consumer", text=text, at=at, business_at=business_at)
 
 
 def answer_complaint(
@@ -91,15 +96,19 @@ def answer_complaint(
     """
     with transaction():
         connection = find_complaint(complaint=complaint).connection
-        event = "taken_up" if taken_up else "answered"
-        _step(complaint, connection, event, "office", officer, text, at, business_at)
+        subject, data = f"complaint {complaint}", {"complaint": complaint}
+        act = (
+            Act("complaint.taken_up", subject, connection, data)
+            if taken_up
+            else Act("complaint.answered", subject, connection, data)
+        )
+        _step(complaint, act, side="office", actor=officer, text=text, at=at, business_at=business_at)
 
 
-def _step(
-    complaint: int, connection: int, event: str, side: str, actor: str, text: str, at: datetime, business_at: datetime
-) -> None:
+def _step(complaint: int, act: Act, *, side: str, actor: str, text: str, at: datetime, business_at: datetime) -> None:
+    """A step and its sentence; the act's name ends in the step's event."""
+    event = act.act.rpartition(".")[2]
     complaints.add_step(
         complaint=complaint, event=event, side=side, actor=actor, text=text, at=at, business_at=business_at
     )
-    acts = [Act(f"complaint.{event}", f"complaint {complaint}", connection, {"complaint": complaint})]
-    record_many(acts, actor=actor, at=at, business_at=business_at)
+    record_many([act], actor=actor, at=at, business_at=business_at)

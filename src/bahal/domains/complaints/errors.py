@@ -23,8 +23,8 @@ class ComplaintNotSo(Refusal):
     """As it stands this cannot happen to it."""
 
     code = "complaint_not_so"
-    hi = 'शिकायत {complaint} की स्थिति "{state_hi}" है: अभी यह नहीं हो सकता।'
-    en = 'Complaint {complaint} is "{state_en}": this cannot be done to it now.'
+    hi = "शिकायत {complaint} अभी जिस स्थिति में है, उसमें यह नहीं हो सकता: पृष्ठ फिर देखें।"
+    en = "As complaint {complaint} stands, this cannot be done to it: look at it again."
 
 
 class TooManyComplaints(Refusal):

@@ -8,7 +8,6 @@ from bahal.domains.complaints.models import KINDS
 from bahal.domains.complaints.queries import find_complaint
 from bahal.foundation.rows import run, value
 from bahal.foundation.transactions import transaction_required
-from bahal.shared.words import word
 
 LONGEST = 2_000
 MOST_OPEN = 5
@@ -55,11 +54,7 @@ def add_step(
     value("SELECT id FROM complaints_complaint WHERE id = %s FOR UPDATE", complaint)
     stands = find_complaint(complaint=complaint)
     if event not in FOLLOWS[stands.state]:
-        raise ComplaintNotSo(
-            complaint=complaint,
-            state_hi=word("complaint states", stands.state, "hi"),
-            state_en=word("complaint states", stands.state, "en"),
-        )
+        raise ComplaintNotSo(complaint=complaint)
     _add(complaint, event, side, actor, said, at, business_at)
 
 

@@ -2,17 +2,18 @@
 -- the consumer (a constraint says whose step is whose) closes one, and a closed one stays closed.
 
 CREATE FUNCTION complaint_follows() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE latest text;
+DECLARE latest text; may boolean;
 BEGIN
     PERFORM FROM complaints_complaint WHERE id = NEW.complaint FOR UPDATE;
     SELECT s.event INTO latest FROM complaints_step s WHERE s.complaint = NEW.complaint ORDER BY s.id DESC LIMIT 1;
-    IF NOT CASE
+    may := CASE
         WHEN latest IS NULL THEN NEW.event = 'raised'
         WHEN latest IN ('raised', 'reopened') THEN NEW.event IN ('taken_up', 'answered', 'closed')
         WHEN latest = 'taken_up' THEN NEW.event IN ('answered', 'closed')
         WHEN latest = 'answered' THEN NEW.event IN ('answered', 'reopened', 'closed')
         ELSE false
-    END THEN
+    END;
+    IF NOT may THEN
         RAISE EXCEPTION 'complaint %: % does not follow upon %', NEW.complaint, NEW.event, latest USING ERRCODE = 'BH058';
     END IF;
     RETURN NEW;

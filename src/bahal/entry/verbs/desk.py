@@ -1,4 +1,4 @@
-"""Complaints on the office's side: those that wait, taking one up, answering it. Closing is the consumer's."""
+"""The complaints desk: those that wait, taking one up, answering it. Closing is the consumer's."""
 
 from __future__ import annotations
 

@@ -219,14 +219,13 @@ def _known(task: Task, told: Told, *, at: datetime, business_at: datetime) -> Kn
     place = positions_of(connections=[task.connection]).get(task.connection)
     truths = truths_of(meter=task.meter)
     row = one(_LAST_REGISTER, *[task.meter, told.at] * 3, task.connection, task.meter, told.at)
-    counted_at = None if truths.load_at is None else truths.load_at + moved
     return Known(
         last_wh=row[0] if row else None,
         last_read_at=row[1] if row else None,
         load_w=0 if place is None else place.load_w,
         relay_closed=truths.closed,
         relay_seen_at=None if truths.seen_at is None else truths.seen_at + moved,
-        load_after=bool(truths.load) and counted_at is not None and counted_at > told.at,
+        load_after=bool(truths.load) and truths.load_at is not None and truths.load_at > told.at,
         latitude=None if place is None else place.latitude,
         longitude=None if place is None else place.longitude,
         seal_elsewhere=seal_elsewhere(seal=told.seal, connection=task.connection),

@@ -407,6 +407,18 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "मीटर {meter} पर मेल नहीं ({kind}): जाँच कतार {mismatch}।",
         "Meter {meter} does not agree ({kind}): queued for inquiry as {mismatch}.",
     ),
+    "relay.mismatch.agreed": (
+        "मीटर {meter}: बेमेल {mismatch} अब मेल खाता है।",
+        "Meter {meter}: mismatch {mismatch} agrees again.",
+    ),
+    "relay.mismatch.closed": (
+        "मीटर {meter}: बेमेल {mismatch} की जाँच पूरी: {outcome}।",
+        "Meter {meter}: mismatch {mismatch} looked into: {outcome}.",
+    ),
+    "fieldwork.overtaken": (
+        "लाइनमैन कार्य {task} अब ज़रूरी नहीं: {why}।",
+        "Field task {task} is not needed any more: {why}.",
+    ),
     "fieldwork.withdrawn": (
         "{tasks} लाइनमैन कार्य वापस: {cause}।",
         "{tasks} field tasks withdrawn: {cause}.",

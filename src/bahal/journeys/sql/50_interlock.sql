@@ -345,11 +345,18 @@ CREATE FUNCTION interlock_results(
         SELECT e.id, e."order", g.frames FROM evidence e JOIN given g ON g.id = e."order" WHERE g.frames IS NOT NULL
         RETURNING 1
     ), seen AS (
-        INSERT INTO meters_relay (meter, closed, control_state, source, seen_at)
-        SELECT s.meter, g.after, g.control, 'order', clock_timestamp() FROM stepped s JOIN given g ON g.id = s.id
-        WHERE g.after IS NOT NULL
-        ON CONFLICT (meter) DO UPDATE SET closed = EXCLUDED.closed, control_state = EXCLUDED.control_state,
-            source = EXCLUDED.source, seen_at = EXCLUDED.seen_at
+        -- Two truths, each with its own time: what the meter said to the order, and what its relay was read as.
+        INSERT INTO meters_relay AS r (meter, acknowledged, acknowledged_at, closed, control_state, source, seen_at)
+        SELECT s.meter, CASE WHEN g.acted IS NOT NULL THEN s.kind = 'restore' END, least(g.acted, clock_timestamp()),
+               g.after, g.control, CASE WHEN g.after IS NOT NULL THEN 'order' END,
+               CASE WHEN g.after IS NOT NULL THEN clock_timestamp() END
+        FROM stepped s JOIN given g ON g.id = s.id WHERE g.after IS NOT NULL OR g.acted IS NOT NULL
+        ON CONFLICT (meter) DO UPDATE SET
+            acknowledged = coalesce(EXCLUDED.acknowledged, r.acknowledged),
+            acknowledged_at = coalesce(EXCLUDED.acknowledged_at, r.acknowledged_at),
+            closed = coalesce(EXCLUDED.closed, r.closed),
+            control_state = CASE WHEN EXCLUDED.closed IS NULL THEN r.control_state ELSE EXCLUDED.control_state END,
+            source = coalesce(EXCLUDED.source, r.source), seen_at = coalesce(EXCLUDED.seen_at, r.seen_at)
         RETURNING 1
     )
     SELECT f.id FROM freed f

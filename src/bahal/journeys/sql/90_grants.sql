@@ -49,8 +49,8 @@ GRANT UPDATE (closed_at, closed_how) ON fieldwork_task TO app;
 GRANT EXECUTE ON FUNCTION field_may_cut, authority_by_hand TO app;
 GRANT EXECUTE ON FUNCTION interlock_hand_over TO interlock;
 GRANT INSERT ON fieldwork_report, meters_mismatch TO app;
-GRANT UPDATE (closed_at, closed_by, outcome) ON meters_mismatch TO app;
-GRANT INSERT, UPDATE (closed, control_state, source, seen_at) ON meters_relay TO app;
+GRANT UPDATE (look, told_at, closed_at, closed_by, outcome) ON meters_mismatch TO app;
+GRANT INSERT, UPDATE (closed, control_state, source, seen_at, load, load_at) ON meters_relay TO app;
 -- Meters come in with their keys sealed; the application cannot read a sealed key back, nor move a meter's address.
 GRANT INSERT ON interlock_import, interlock_meter, headend_import, headend_meter TO app;
 -- An import must be able to say which of its meters are there already.

@@ -182,6 +182,7 @@ WORDS: Mapping[str, Section] = {
         "drive_stopped": ("अभियान समाप्त किया गया", "the drive was stopped"),
         "warrant_expired": ("अधिपत्र का समय समाप्त", "the warrant's time is over"),
         "warrant_stopped": ("इंटरलॉक ने अभियान रोका", "the interlock stopped the drive"),
+        "deleted_by_two": ("दो अधिकारियों ने हटाया", "deleted by two officers"),
         "nothing_due": ("कुछ भी बकाया नहीं निकला", "nothing was found to be due"),
         "fence_moved": ("हस्ताक्षर के बाद खाता बदल गया", "the account changed after the signatures"),
         "drive_not_running": ("अभियान चालू नहीं", "the drive does not run"),

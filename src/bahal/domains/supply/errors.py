@@ -217,3 +217,27 @@ class RecallOver(Refusal):
     code = "recall_over"
     hi = "बहाली {recall} को दूसरे अधिकारी की ज़रूरत नहीं।"
     en = "Recall {recall} needs no second officer any more."
+
+
+class NothingQuarantined(Refusal):
+    """No order of the drive waits beyond a cap."""
+
+    code = "nothing_quarantined"
+    hi = "अभियान {drive} का कोई आदेश सीमा पर रुका नहीं है।"
+    en = "No order of drive {drive} waits beyond a cap."
+
+
+class LettingUnknown(Refusal):
+    """No such request."""
+
+    code = "letting_unknown"
+    hi = "सीमा पर रुके आदेशों का अनुरोध {letting} नहीं मिला।"
+    en = "There is no request {letting} over quarantined orders."
+
+
+class LettingOver(Refusal):
+    """The request was judged, or signed by two, already."""
+
+    code = "letting_over"
+    hi = "अनुरोध {letting} पर दोनों हस्ताक्षर हो चुके हैं।"
+    en = "Request {letting} has both its signatures already."

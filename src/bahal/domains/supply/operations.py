@@ -418,3 +418,30 @@ def accept_restoring(*, version: str, accepted_by: str, reason: str, at: datetim
         reason.strip(),
         version,
     )
+
+
+@transaction_required
+def propose_letting(*, drive: int, orders: Sequence[int], document: str, first: str, signature: str) -> int:
+    """Write the first officer's request over quarantined orders; its id. The interlock alone grants it."""
+    return int(
+        value(
+            "INSERT INTO interlock_letting (drive, order_ids, document, first, first_signature)"
+            " VALUES (%s, %s, %s, %s, %s) RETURNING id",
+            drive,
+            list(orders),
+            document,
+            first,
+            signature,
+        )
+    )
+
+
+@transaction_required
+def second_letting(*, letting: int, second: str, signature: str) -> None:
+    """Add the second officer's signature to a request."""
+    run(
+        "UPDATE interlock_letting SET second = %s, second_signature = %s WHERE id = %s AND second IS NULL",
+        second,
+        signature,
+        letting,
+    )

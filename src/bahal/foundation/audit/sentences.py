@@ -283,6 +283,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "कटौती फिर खोलने के अनुरोध {arming} पर दूसरे अधिकारी के हस्ताक्षर।",
         "Request {arming} that cuts go out again signed by a second officer.",
     ),
+    "supply.quarantine.asked": (
+        "अभियान {drive} के सीमा पर रुके {orders} आदेशों पर अनुरोध {letting} ({what}): {reason}।",
+        "Request {letting} over {orders} quarantined orders of drive {drive} ({what}): {reason}.",
+    ),
+    "supply.quarantine.signed": (
+        "सीमा पर रुके आदेशों के अनुरोध {letting} पर दूसरे अधिकारी के हस्ताक्षर।",
+        "Request {letting} over quarantined orders signed by a second officer.",
+    ),
     "supply.drive.closed": (
         "अभियान {drive} पूरा ({state}); {expired} आदेश समय निकलने से समाप्त।",
         "Drive {drive} closed ({state}); {expired} orders expired unsent.",

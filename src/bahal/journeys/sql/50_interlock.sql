@@ -160,7 +160,7 @@ BEGIN
     WITH asked AS MATERIALIZED (
         SELECT o.id, o.state, o.sends, l.meter, l.connection, l.transformer, l.feeder, l.circle, l.drive, l.position,
                l.fence AS signed_fence, f.generation, w.not_before, w.expires_at, w.stopped_at AS warrant_stopped,
-               w.canary, w.canary_passed_at, d.state AS drive_state,
+               w.canary, w.canary_passed_at, d.state AS drive_state, l.letting IS NOT NULL AS let_go,
                o.state IN ('claimed', 'unknown') AND o.claimed_by = p_worker AND o.lease_until > clock_timestamp()
                    AND o.kind = 'cut' AND o.meter = l.meter AND o.connection = l.connection AS mine,
                EXISTS (SELECT FROM interlock_sending s WHERE s.meter = l.meter AND s.kind = 'cut' AND s.order_id <> o.id
@@ -202,7 +202,7 @@ BEGIN
     ), capped AS MATERIALIZED (
         SELECT r.*,
                CASE
-                   WHEN NOT r.counts THEN NULL
+                   WHEN NOT r.counts OR r.let_go THEN NULL
                    WHEN r.n_drive > c_drive.ceiling - c_drive.counted THEN 'cap_drive'
                    WHEN r.n_circle > c_circle.ceiling - c_circle.counted THEN 'cap_circle_hour'
                    WHEN r.n_state > c_state.ceiling - c_state.counted THEN 'cap_state_hour'

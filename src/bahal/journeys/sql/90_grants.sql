@@ -47,7 +47,7 @@ GRANT UPDATE (handled_at) ON protection_event TO app;
 GRANT UPDATE (closed_at, closed_how) ON fieldwork_task TO app;
 -- Whether a lineman may cut is the owner's to say, each time he asks.
 GRANT EXECUTE ON FUNCTION field_may_cut, authority_by_hand TO app;
-GRANT EXECUTE ON FUNCTION interlock_hand_over TO interlock;
+GRANT EXECUTE ON FUNCTION interlock_hand_over, interlock_let TO interlock;
 GRANT INSERT ON fieldwork_report, meters_mismatch TO app;
 GRANT UPDATE (look, told_at, closed_at, closed_by, outcome) ON meters_mismatch TO app;
 GRANT INSERT, UPDATE (closed, control_state, source, seen_at, load, load_at) ON meters_relay TO app;

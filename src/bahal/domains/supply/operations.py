@@ -177,7 +177,9 @@ def keep_dry_run(run: NewDryRun, everybody: Mapping[int, tuple[Sequence[str], in
 
 
 @transaction_required
-def propose_orders(cuts: Sequence[NewCut], *, drive: int, cause: str, at: datetime) -> None:
+def propose_orders(
+    cuts: Sequence[NewCut], *, drive: int, cause: str, ground: str = "nonpayment_s56", at: datetime
+) -> None:
     """Write a drive's cuts as proposed, in one statement.
 
     :raises OrderTaken: one of the meters has an open order; the caller's transaction must be undone.
@@ -186,11 +188,12 @@ def propose_orders(cuts: Sequence[NewCut], *, drive: int, cause: str, at: dateti
         written = run(
             "INSERT INTO supply_order (meter, connection, kind, ground, state, cause, reason, fence, drive, position,"
             " due_paise, bills, notice_sha256, made_at, tries, sends)"
-            " SELECT c.meter, c.connection, 'cut', 'nonpayment_s56', 'proposed', %s, '', c.fence, %s, c.position,"
+            " SELECT c.meter, c.connection, 'cut', %s, 'proposed', %s, '', c.fence, %s, c.position,"
             " c.paise, c.bills, c.notice, %s, 0, 0"
             " FROM unnest(%s::integer[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[])"
             " AS c (position, meter, connection, paise, bills, notice, fence) ORDER BY c.position"
             " ON CONFLICT DO NOTHING",
+            ground,
             cause,
             drive,
             at,

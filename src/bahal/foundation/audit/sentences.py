@@ -263,6 +263,30 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "अभियान {drive} प्रस्तावित: {orders} कनेक्शन, {paise}, सूची {list_sha256}, नीति {policy}।",
         "Drive {drive} proposed: {orders} connections, {paise}, list {list_sha256}, policy {policy}.",
     ),
+    "supply.drive.on_ground": (
+        "अभियान {drive} प्रस्तावित, आधार {ground}: {orders} कनेक्शन, सूची {list_sha256}: {reason}।",
+        "Drive {drive} proposed on the ground {ground}: {orders} connections, list {list_sha256}: {reason}.",
+    ),
+    "ground.requested": (
+        "उपभोक्ता ने {wished_on} से अपना विच्छेदन माँगा (क्र. {number}), प्रमाण: {evidence}।",
+        "The consumer asked to be cut from {wished_on} (no. {number}), evidence: {evidence}.",
+    ),
+    "ground.hazard": (
+        "ख़तरा {number} ({kind}) दर्ज, प्रमाण: {evidence}।",
+        "Danger {number} ({kind}) noted, evidence: {evidence}.",
+    ),
+    "ground.finding": (
+        "चोरी की जाँच {number} दर्ज (धारा 135), चेतावनी {alert}, प्रमाण: {evidence}।",
+        "Finding {number} of theft noted (s.135), alert {alert}, evidence: {evidence}.",
+    ),
+    "ground.answered": (
+        "चोरी की जाँच {finding} की ज़िम्मेदारी दूसरे अधिकारी ने ली।",
+        "A second officer answers for finding {finding} of theft.",
+    ),
+    "ground.ended": (
+        "विच्छेदन का आधार {ground} समाप्त: {reason}।",
+        "The ground {ground} for a cut has ended: {reason}.",
+    ),
     "supply.drive.signed": (
         "अभियान {drive} पर दूसरा हस्ताक्षर; {orders} आदेश अधिकृत।",
         "Drive {drive} signed by a second officer; {orders} orders authorised.",

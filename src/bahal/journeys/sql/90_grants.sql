@@ -71,6 +71,13 @@ GRANT UPDATE (lifted_at, lifted_by) ON arrears_areahold TO app;
 GRANT UPDATE (ended_at, ended_by, reason, review_on) ON arrears_vulnerable TO app;
 GRANT UPDATE (opening_paise, reconciled_at, reconciled_by) ON arrears_conversion TO app;
 GRANT UPDATE (seen_at) ON arrears_channel TO app;
+-- What a cut on another ground rests on is written once, and closed once.
+GRANT INSERT ON supply_request, supply_hazard, supply_finding TO app;
+GRANT UPDATE (identified_by, withdrawn_at) ON supply_request TO app;
+GRANT UPDATE (ended_at) ON supply_hazard TO app;
+GRANT UPDATE (answered_by, paid_at) ON supply_finding TO app;
+GRANT EXECUTE ON FUNCTION authority_ground, authority_own_request, authority_safety, authority_theft, authority_prepaid
+    TO app, reader, interlock;
 -- One person stops; the application may only stop, never re-arm.
 GRANT SELECT ON interlock_switch TO app;
 GRANT EXECUTE ON FUNCTION interlock_halt TO app, interlock;

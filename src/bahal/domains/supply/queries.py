@@ -404,3 +404,8 @@ def letting_of(*, letting: int) -> LettingAsked:
     if row is None:
         raise LettingUnknown(letting=letting)
     return LettingAsked(*row)
+
+
+def standing_by_hand(*, connection: int) -> bool:
+    """Whether a lineman had leave to cut here and nobody has joined it since."""
+    return bool(value("SELECT by_hand FROM supply_fence WHERE connection = %s", connection))

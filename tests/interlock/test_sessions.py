@@ -59,6 +59,8 @@ def test_a_cut_is_confirmed_by_a_relay_read_open(make_world: Callable[..., World
     assert {row[:3] for row in evidence} == {("confirmed", True, False)}
     assert all(row[4] for row in evidence)
     assert world.one("SELECT count(*) FROM meters_relay WHERE NOT closed AND source = 'order'") == 6
+    # What it said and what its relay was read as stand apart, each with its time.
+    assert world.one("SELECT count(*) FROM meters_relay WHERE NOT acknowledged AND acknowledged_at <= seen_at") == 6
     assert world.one("SELECT count(*) FROM interlock_meter WHERE lease_holder IS NOT NULL") == 0
 
 

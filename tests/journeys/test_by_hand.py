@@ -243,6 +243,23 @@ def test_a_cut_after_the_leave_ran_out_is_undone_at_once(database: Database) -> 
     assert value("SELECT count(*) FROM notices_message WHERE kind = 'cut'") == 0
 
 
+def test_joined_by_hand_and_still_dark_asks_the_relay_and_closes_nothing(database: Database) -> None:
+    hands = Hands(database)
+    task = hands.task()
+    hands.ask(task)
+    hands.report(task)
+    hands.pay()
+    hands.tick()
+    (stop,) = field_round()
+    assert hands.report(stop.task.id, supply="off") == []
+    assert len(field_round()) == 1
+    assert restores() == [("field_task", "cut_by_hand"), ("authorised", "")]
+    assert hands.tick() == 0  # this one is the relay's
+    assert value("SELECT count(*) FROM notices_message WHERE kind = 'restored'") == 0
+    assert hands.report(stop.task.id, supply="unknown") == []
+    assert len(field_round()) == 1
+
+
 def test_nobody_cuts_on_another_ones_leave(database: Database) -> None:
     hands = Hands(database)
     task = hands.task()

@@ -32,6 +32,7 @@ from bahal.gateways.sms.interface import SmsGateway
 from bahal.gateways.whatsapp.client import HttpWhatsAppGateway
 from bahal.gateways.witness.places import Witness, witness_at
 from bahal.journeys.close_drives import close_drives
+from bahal.journeys.compare_truths import compare_truths
 from bahal.journeys.confirm_relay import confirm_relay
 from bahal.journeys.deliver_messages import deliver_messages
 from bahal.journeys.follow_clocks import follow_clocks
@@ -62,6 +63,7 @@ READS_EVERY_S = 10.0
 CLOCKS_EVERY_S = 1.0
 CHANNELS_EVERY_S = 5.0
 SWEEP_EVERY_S = 60.0
+TRUTHS_EVERY_S = 20.0
 TO_SEND = frozenset(("bahal_messages", "bahal_wakeups"))
 REST_S = 1.0
 """How long a duty rests after it failed: the others go on."""
@@ -166,6 +168,7 @@ class Worker:
             Duty("outages", lambda: follow_outages(at=at.wall(), business_at=at.now()), every_s=OUTAGES_EVERY_S),
             Duty("looks", lambda: see_again(at=at.wall(), business_at=at.now()), every_s=LOOKS_EVERY_S),
             Duty("clocks", lambda: follow_clocks(at=at.wall(), business_at=at.now()), every_s=CLOCKS_EVERY_S),
+            Duty("truths", lambda: compare_truths(at=at.wall(), business_at=at.now()), every_s=TRUTHS_EVERY_S),
             Duty("sweep", lambda: propose_clocks(at=at.wall(), business_at=at.now()), every_s=SWEEP_EVERY_S),
             Duty("next-channels", _try_next_channel, every_s=CHANNELS_EVERY_S),
             Duty("reads", _take_reads, every_s=READS_EVERY_S),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections.abc import Mapping
 from typing import Final
 
 from bahal.headend.database import FAILURES, Database, Ringer, listen
@@ -13,14 +14,23 @@ from bahal.headend.link import Links
 from bahal.headend.metrics import DatabaseMetrics, LinkMetrics
 from bahal.headend.room import Room, room_for_sockets, worker_name
 from bahal.interlock.clocks import Clocks
-from bahal.interlock.config import InterlockConfig, InterlockMisconfigured, load_officers
+from bahal.interlock.config import InterlockConfig, InterlockMisconfigured, Officer, load_officers
 from bahal.interlock.deadman import Arming, Watch
 from bahal.interlock.desk import InterlockDesk
 from bahal.interlock.drives import Drives
+from bahal.interlock.letting import Letting
 from bahal.interlock.looks import Looks
 from bahal.interlock.metrics import InterlockMetrics
 from bahal.interlock.profile import load_profile
 from bahal.interlock.session import RelayKeys
+from bahal.interlock.warrant import SIGNING_ROLES
+
+
+def signing_key(officers: Mapping[str, Officer], login: str) -> str | None:
+    """The public key of an officer who may sign, or None."""
+    found = officers.get(login)
+    return found.public_key if found is not None and found.role in SIGNING_ROLES else None
+
 
 LOCKS_IDLE_S: Final = 2.0
 """A worker that stands still with the switch and fences locked gives them up: a payment waits three seconds at most."""
@@ -126,6 +136,13 @@ class Interlock:
         self.watch = Watch(database=self.database, worker=self.worker, cleared=self.desk.cuts_opened)
         self.desk.watched = lambda: self.watch.looked
         self.arming = Arming(database=self.database, officers=officers, armed=self.desk.cuts_opened)
+        self.letting = Letting(
+            database=self.database,
+            clock=clock,
+            ringer=self._ringer,
+            key_of=lambda login: signing_key(officers, login),
+            opened=self.desk.cuts_opened,
+        )
         self._asked = asyncio.Event()
         self.desk.results_seen = self._results_seen
         link_metrics.open.set_function(lambda: len(self.links.open))
@@ -176,6 +193,7 @@ class Interlock:
                     await self._state_profile()
                     stated = True
                 await self.arming.tend()
+                await self.letting.tend()
                 await self.desk.mind_switch()
                 await self.drives.tend()
                 self._room.reached()

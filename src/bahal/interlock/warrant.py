@@ -15,8 +15,9 @@ from bahal.interlock.config import Officer
 from bahal.shared.warrant import LONGEST, Document, Line, list_sha256, verified
 
 SIGNING_ROLES: Final = frozenset({"executive_engineer", "superintending_engineer"})
-GROUNDS: Final = frozenset({"nonpayment_s56"})
-"""Grounds whose derivation this interlock knows; others are refused until theirs exists."""
+GROUNDS: Final = frozenset({"nonpayment_s56", "own_request", "safety", "theft_s135"})
+"""Grounds whose list two officers sign; each has its own derivation in the database. Prepaid has a standing warrant of
+another form, and is refused."""
 
 REFUSALS: Final = frozenset(
     {

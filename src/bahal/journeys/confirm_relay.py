@@ -61,7 +61,9 @@ def draw_consequences(standing: Sequence[Outcome], *, at: datetime, business_at:
     desire([each.connection for each in standing if each.kind == "cut"], "off")
     desire([each.connection for each in standing if each.kind == "restore"], "on")
     told = contacts(connections=[each.connection for each in standing])
-    messages = [_message(each, told[each.connection]) for each in standing if each.connection in told]
+    # Cut for another ground than a due, nobody is told of dues: who asked, or was visited, knows why.
+    spoken = [each for each in standing if each.kind == "restore" or each.due_paise > 0]
+    messages = [_message(each, told[each.connection]) for each in spoken if each.connection in told]
     queue_messages(messages, business_on=day_in_india(business_at), at=at)
     return _charge_expenses(standing, at, business_at)
 

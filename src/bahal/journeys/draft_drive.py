@@ -13,6 +13,8 @@ from datetime import datetime
 from bahal.domains.offices.queries import get_circle
 from bahal.domains.staff.queries import signing_officer
 from bahal.domains.supply.errors import NobodyToCut, WarrantMalformed
+from bahal.domains.supply.eta import Eta
+from bahal.journeys.drive_eta import drive_eta
 from bahal.journeys.eligibility import EVERYBODY, Funnel, Selection, who_may_be_cut
 from bahal.shared.warrant import LONGEST, Document
 
@@ -30,6 +32,7 @@ class Draft:
     policy: str
     policy_verified: bool
     funnel: Funnel
+    eta: Eta
     left_out: Mapping[int, Sequence[str]]
 
 
@@ -85,6 +88,7 @@ def draft_drive(
         policy=document.policy,
         policy_verified=eligible.policy.verified,
         funnel=eligible.funnel,
+        eta=drive_eta(meters=[line.meter for line in eligible.lines]),
         left_out=eligible.left_out,
     )
 

@@ -40,7 +40,7 @@ from bahal.domains.network.queries import positions_of
 from bahal.domains.staff.queries import find_officer, signing_officer
 from bahal.domains.supply.errors import ReasonMissing
 from bahal.domains.supply.operations import Outcome, bump, note_by_hand, open_restore
-from bahal.domains.supply.queries import find_order, generations, leave_at, overtaken
+from bahal.domains.supply.queries import find_order, generations, leave_at, overtaken, standing_by_hand
 from bahal.foundation.audit.operations import Act, record_many
 from bahal.foundation.bell import ring
 from bahal.foundation.rows import one
@@ -143,7 +143,7 @@ def report_task(told: Told, *, at: datetime, business_at: datetime) -> Taken:
         known = _known(task, told, at=at, business_at=business_at)
         said = Said(task.kind, told.outcome, told.supply, told.at, told.wh, told.latitude, told.longitude)
         contradicted = against(said, known)
-        closes = told.outcome != "not_done" and not contradicted
+        closes = told.outcome != "not_done" and not contradicted and not _still_dark(task, told.supply)
         kept = keep_report(
             NewReport(
                 told.id, told.sha256(), task.id, task.connection, task.meter, told.lineman, told.at, told.outcome,
@@ -158,6 +158,8 @@ def report_task(told: Told, *, at: datetime, business_at: datetime) -> Taken:
             note_by_hand(task.connection, off=told.outcome == "done")
         if contradicted:
             acts += _queue(task, told, contradicted, known, at=at)
+        elif told.outcome == "done" and told.supply == "off" and task.kind == "restore":
+            acts += _relay_follows(task, at=at)
         if told.outcome == "done" and task.kind == "cut" and not known.leave:
             acts += _undo(task, "cut_without_leave", at=at)
         elif closes:
@@ -201,6 +203,7 @@ def settle_report(
             else Act("fieldwork.report.declined", subject, found.connection, data)
         ]
         closes = accepted and task.closed_at is None and found.outcome != "not_done"
+        closes = closes and not _still_dark(task, found.supply)
         if closes:
             acts += _settle(task, found.outcome, found.supply, found.at, at=at, business_at=business_at, how="officer")
         record_many(acts, actor=officer, at=at, business_at=business_at)
@@ -219,14 +222,13 @@ def _known(task: Task, told: Told, *, at: datetime, business_at: datetime) -> Kn
     place = positions_of(connections=[task.connection]).get(task.connection)
     truths = truths_of(meter=task.meter)
     row = one(_LAST_REGISTER, *[task.meter, told.at] * 3, task.connection, task.meter, told.at)
-    counted_at = None if truths.load_at is None else truths.load_at + moved
     return Known(
         last_wh=row[0] if row else None,
         last_read_at=row[1] if row else None,
         load_w=0 if place is None else place.load_w,
         relay_closed=truths.closed,
         relay_seen_at=None if truths.seen_at is None else truths.seen_at + moved,
-        load_after=bool(truths.load) and counted_at is not None and counted_at > told.at,
+        load_after=bool(truths.load) and truths.load_at is not None and truths.load_at > told.at,
         latitude=None if place is None else place.latitude,
         longitude=None if place is None else place.longitude,
         seal_elsewhere=seal_elsewhere(seal=told.seal, connection=task.connection),
@@ -262,6 +264,26 @@ def _settle(
     carried = Outcome(0, order.id, "confirmed", "by_hand", at, business_at, order.kind, task.meter, task.connection,
                       order.due_paise, None)  # fmt: skip
     return acts + draw_consequences([carried], at=at, business_at=business_at)
+
+
+def _still_dark(task: Task, supply: str) -> bool:
+    """Whether somebody was to be lit, and nobody saw light: the task stays open."""
+    return task.kind == "restore" and supply != "on"
+
+
+def _relay_follows(task: Task, *, at: datetime) -> list[Act]:
+    """A house is dark still after a hand joined what a hand had parted: the relay is asked next."""
+    if not standing_by_hand(connection=task.connection):
+        return []
+    note_by_hand(task.connection, off=False)
+    generation = bump([task.connection], desired="on")[task.connection]
+    cause = f"task {task.id}: joined by hand, still dark"
+    order = open_restore(
+        meter=task.meter, connection=task.connection, ground="nonpayment_s56", cause=cause, fence=generation, at=at
+    )
+    ring("bahal_orders")
+    data = {"order": order, "ground": "nonpayment_s56", "cause": cause}
+    return [Act("supply.restore.ordered", f"order {order}", task.connection, data)]
 
 
 def _undo(task: Task, why: str, *, at: datetime) -> list[Act]:

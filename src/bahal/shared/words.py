@@ -182,6 +182,9 @@ WORDS: Mapping[str, Section] = {
         "drive_stopped": ("अभियान समाप्त किया गया", "the drive was stopped"),
         "warrant_expired": ("अधिपत्र का समय समाप्त", "the warrant's time is over"),
         "warrant_stopped": ("इंटरलॉक ने अभियान रोका", "the interlock stopped the drive"),
+        "ground_unknown": ("इस आधार का कोई नियम नहीं", "this ground has no derivation"),
+        "cap_ground": ("इस आधार की दैनिक सीमा पूरी", "the day's cap of this ground reached"),
+        "deleted_by_two": ("दो अधिकारियों ने हटाया", "deleted by two officers"),
         "nothing_due": ("कुछ भी बकाया नहीं निकला", "nothing was found to be due"),
         "fence_moved": ("हस्ताक्षर के बाद खाता बदल गया", "the account changed after the signatures"),
         "drive_not_running": ("अभियान चालू नहीं", "the drive does not run"),
@@ -522,6 +525,25 @@ WORDS: Mapping[str, Section] = {
         "press_button": ("मीटर जुड़ने को तैयार: बटन दबाना बाकी", "ready for reconnection: its button must be pressed"),
         "cut_by_hand": ("हाथ से काटा गया था", "it was cut by hand"),
     },
+    "reasons of grounds": {
+        "no_request": ("उपभोक्ता का अनुरोध नहीं", "the consumer has not asked"),
+        "not_identified": ("माँगने वाले की पहचान नहीं हुई", "nobody saw that it is the consumer who asks"),
+        "request_withdrawn": ("अनुरोध वापस लिया गया", "the request was withdrawn"),
+        "not_wished_yet": ("माँगा हुआ दिन नहीं आया", "the day asked for has not come"),
+        "no_hazard": ("कोई ख़तरा दर्ज नहीं", "no danger was reported"),
+        "hazard_over": ("ख़तरा समाप्त", "the danger is over"),
+        "hazard_stale": ("ख़तरे की सूचना एक दिन से पुरानी", "the report of danger is older than a day"),
+        "no_evidence": ("प्रमाण नहीं", "no evidence"),
+        "no_finding": ("चोरी की जाँच दर्ज नहीं", "no inspection found theft"),
+        "one_officer": ("दूसरे अधिकारी ने ज़िम्मेदारी नहीं ली", "no second officer answers for it"),
+        "not_read_again": ("मीटर से दोबारा प्रमाणित नहीं पढ़ा गया", "not read again from the meter, authenticated"),
+        "assessment_paid": ("निर्धारण राशि जमा", "the assessment is paid"),
+        "finding_stale": ("जाँच 30 दिन से पुरानी", "the inspection is older than 30 days"),
+        "not_prepaid": ("प्रीपेड नहीं", "not prepaid"),
+        "balance_left": ("प्रीपेड शेष बाकी है", "the prepaid balance is not used up"),
+        "zero_only_today": ("शेष आज ही समाप्त हुआ", "the balance was used up only today"),
+        "zero_not_told": ("शेष समाप्ति की सूचना नहीं पहुँची", "not told that the balance is used up"),
+    },
     "task kinds": {
         "visit": ("जाकर देखें और बताएँ", "go, look and report"),
         "cut": ("अनुमति लेकर हाथ से काटें", "cut by hand, by leave asked on the spot"),
@@ -544,7 +566,13 @@ WORDS: Mapping[str, Section] = {
     },
 }
 
-CAUSES: Section = {**WORDS["verdicts"], **WORDS["reasons"], **WORDS["clock reasons"], **WORDS["task causes"]}
+CAUSES: Section = {
+    **WORDS["verdicts"],
+    **WORDS["reasons"],
+    **WORDS["reasons of grounds"],
+    **WORDS["clock reasons"],
+    **WORDS["task causes"],
+}
 """Why an order ended with a lineman: what its meter did, or what took the right to cut while it was unknown."""
 
 

@@ -153,3 +153,11 @@ class ConnectionTaken(Refusal):
     code = "connection_taken"
     hi = "मीटर {meter} कनेक्शन {connection} पर नहीं लग सकता: वहाँ {there} दर्ज है।"
     en = "Meter {meter} cannot be put on connection {connection}: {there} is recorded there."
+
+
+class MismatchUnknown(Refusal):
+    """No such mismatch is open, or a report's is, which is settled with the report."""
+
+    code = "mismatch_unknown"
+    hi = "बेमेल {mismatch} खुला नहीं है।"
+    en = "No mismatch {mismatch} is open."

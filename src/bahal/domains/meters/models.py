@@ -24,10 +24,11 @@ class Meter(models.Model):
 
 
 class Relay(models.Model):
-    """The three truths of a meter's relay, each with its time (wall); True is on, None is not known.
+    """The three truths of a meter's relay, each with its time; True is on, None is not known.
 
-    `acknowledged`: what the meter said to the last order it took. `closed`: its state as last read, and how that is
-    known: read, order or push. `load`: whether energy was counted, up to `load_at`.
+    `acknowledged`: the last order that the meter took, by its own word. `closed`: its state as last read, and how that
+    is known: read, order or push. `load`: whether energy was counted since the supply was cut, up to `load_at`, which
+    is business time by the meter's clock; the other two times are wall time.
     """
 
     meter = models.TextField(primary_key=True)
@@ -42,12 +43,18 @@ class Relay(models.Model):
 
     class Meta:
         app_label = "meters"
+        indexes = [
+            models.Index(
+                name="relay_off", fields=["meter"], condition=models.Q(acknowledged=False) | models.Q(closed=False)
+            )
+        ]
 
 
 class Mismatch(models.Model):
     """Two truths that do not agree, for a person to look into; it closes by itself when they agree again.
 
-    `report` is the lineman's report that is contradicted, or None; `look` the authenticated read that was asked for.
+    `report` is the lineman's report that is contradicted, or None; `look` the authenticated read that was asked for;
+    `told_at` when the vigilance officer was told.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -57,6 +64,7 @@ class Mismatch(models.Model):
     report = models.UUIDField(null=True)
     facts = models.JSONField()
     look = models.BigIntegerField(null=True)
+    told_at = models.DateTimeField(null=True)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
     closed_by = models.TextField(db_default="")

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from bahal.foundation.rows import columns, copy, many, run
+from bahal.domains.meters.errors import MismatchUnknown
+from bahal.foundation.rows import columns, copy, many, one, run
 from bahal.foundation.transactions import transaction_required
 
 
@@ -181,6 +182,76 @@ def open_mismatches(found: Sequence[NewMismatch], *, at: datetime) -> list[tuple
         *columns(found),
     )
     return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+@transaction_required
+def note_look(looks: Sequence[tuple[int, int]]) -> None:
+    """Note which authenticated read was asked for which mismatch: (mismatch, look)."""
+    run(
+        "UPDATE meters_mismatch m SET look = g.look FROM unnest(%s::bigint[], %s::bigint[]) AS g (id, look)"
+        " WHERE m.id = g.id",
+        *columns(looks),
+    )
+
+
+@transaction_required
+def note_told(*, meters: Sequence[str], kinds: Sequence[str], at: datetime) -> dict[str, int]:
+    """Note that the vigilance officer is told of these meters' open mismatches; the connections of those not told of
+    before, by meter."""
+    return dict(
+        many(
+            "UPDATE meters_mismatch SET told_at = %s WHERE closed_at IS NULL AND told_at IS NULL AND report IS NULL"
+            " AND kind = ANY(%s::text[]) AND meter = ANY(%s::text[]) RETURNING meter, connection",
+            at,
+            list(kinds),
+            list(meters),
+        )
+    )
+
+
+@transaction_required
+def note_reads(seen: Sequence[tuple[str, bool, datetime]]) -> None:
+    """Note relays as they were read in an authenticated association (meter, closed, when); older words do not replace
+    newer ones."""
+    if seen:
+        run(
+            "UPDATE meters_relay r SET closed = g.closed, control_state = NULL, source = 'read', seen_at = g.seen_at"
+            " FROM unnest(%s::text[], %s::boolean[], %s::timestamptz[]) AS g (meter, closed, seen_at)"
+            " WHERE r.meter = g.meter AND coalesce(r.seen_at, '-infinity') < g.seen_at",
+            *columns(seen),
+        )
+
+
+@transaction_required
+def note_load(loads: Sequence[tuple[str, bool, datetime]]) -> None:
+    """Note whether meters counted energy since their cut, and up to when (business time) that is known."""
+    if loads:
+        run(
+            "INSERT INTO meters_relay AS r (meter, load, load_at)"
+            " SELECT * FROM unnest(%s::text[], %s::boolean[], %s::timestamptz[])"
+            " ON CONFLICT (meter) DO UPDATE SET load = EXCLUDED.load, load_at = EXCLUDED.load_at"
+            " WHERE (r.load, r.load_at) IS DISTINCT FROM (EXCLUDED.load, EXCLUDED.load_at)",
+            *columns(loads),
+        )
+
+
+@transaction_required
+def close_mismatch(*, mismatch: int, officer: str, outcome: str, at: datetime) -> tuple[str, int]:
+    """An officer has done with a mismatch; its meter and connection.
+
+    :raises MismatchUnknown: there is no such open one.
+    """
+    row = one(
+        "UPDATE meters_mismatch SET closed_at = %s, closed_by = %s, outcome = %s WHERE id = %s AND closed_at IS NULL"
+        " AND report IS NULL RETURNING meter, connection",
+        at,
+        officer,
+        outcome,
+        mismatch,
+    )
+    if row is None:
+        raise MismatchUnknown(mismatch=mismatch)
+    return str(row[0]), int(row[1])
 
 
 @transaction_required

@@ -28,7 +28,8 @@ class Event(models.Model):
 class Happening(models.Model):
     """A condition `name` (shared.meter_events) that began or ended on a meter `at`, business time.
 
-    `doubtful`: the meter's own clock was too far off to be believed, `at` is when it was told. `source` is push or log.
+    `doubtful`: the meter's own clock was too far off to be believed, `at` is when it was told. `source` is
+    push, log, or load: energy was counted where the supply was cut.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -36,7 +37,7 @@ class Happening(models.Model):
     name = models.TextField()
     began = models.BooleanField()
     at = models.DateTimeField()
-    source = models.TextField(choices=[(source, source) for source in ("push", "log")])
+    source = models.TextField(choices=[(source, source) for source in ("push", "log", "load")])
     event = models.BigIntegerField(null=True)
     stated_at = models.DateTimeField(null=True)
     doubtful = models.BooleanField()

@@ -1,6 +1,8 @@
 """What the supply refuses."""
 
-from bahal.shared.errors import Refusal
+from bahal.shared.errors import Refusal, filled
+from bahal.shared.text import Language
+from bahal.shared.words import CAUSES
 
 
 class OrderUnknown(Refusal):
@@ -217,3 +219,49 @@ class RecallOver(Refusal):
     code = "recall_over"
     hi = "बहाली {recall} को दूसरे अधिकारी की ज़रूरत नहीं।"
     en = "Recall {recall} needs no second officer any more."
+
+
+class NothingQuarantined(Refusal):
+    """No order of the drive waits beyond a cap."""
+
+    code = "nothing_quarantined"
+    hi = "अभियान {drive} का कोई आदेश सीमा पर रुका नहीं है।"
+    en = "No order of drive {drive} waits beyond a cap."
+
+
+class LettingUnknown(Refusal):
+    """No such request."""
+
+    code = "letting_unknown"
+    hi = "सीमा पर रुके आदेशों का अनुरोध {letting} नहीं मिला।"
+    en = "There is no request {letting} over quarantined orders."
+
+
+class LettingOver(Refusal):
+    """The request was judged, or signed by two, already."""
+
+    code = "letting_over"
+    hi = "अनुरोध {letting} पर दोनों हस्ताक्षर हो चुके हैं।"
+    en = "Request {letting} has both its signatures already."
+
+
+class GroundUnknown(Refusal):
+    """No cut is derived on this ground, or nothing of it waits."""
+
+    code = "ground_unknown"
+    hi = "`{ground}` पर कोई विच्छेदन तय नहीं होता।"
+    en = "No cut is derived on `{ground}`."
+
+
+class GroundRefused(Refusal):
+    """Something stands against a cut on this ground; `against` names all of it, by connection."""
+
+    code = "ground_refused"
+    hi = "कनेक्शन {connection} काटा नहीं जा सकता: {told}।"
+    en = "Connection {connection} may not be cut: {told}."
+
+    def text(self, language: Language) -> str:
+        """The sentence in one language, the first reason in its words."""
+        reason = str(self.data["reason"])
+        told = CAUSES[reason][language != "hi"] if reason in CAUSES else reason
+        return filled(self.hi if language == "hi" else self.en, self.data | {"told": told})

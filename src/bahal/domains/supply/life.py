@@ -43,6 +43,8 @@ TRANSITIONS: tuple[tuple[str, str, str], ...] = (
     ("claimed", "quarantined", "interlock"),
     ("claimed", "expired", "interlock"),
     ("claimed", "field_task", "interlock"),
+    ("quarantined", "authorised", "interlock"),  # two officers let it go
+    ("quarantined", "cancelled", "interlock"),  # two officers deleted it
     ("sent", "confirmed", "interlock"),
     ("sent", "unknown", "interlock"),
     ("sent", "field_task", "interlock"),

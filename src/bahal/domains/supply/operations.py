@@ -177,7 +177,9 @@ def keep_dry_run(run: NewDryRun, everybody: Mapping[int, tuple[Sequence[str], in
 
 
 @transaction_required
-def propose_orders(cuts: Sequence[NewCut], *, drive: int, cause: str, at: datetime) -> None:
+def propose_orders(
+    cuts: Sequence[NewCut], *, drive: int, cause: str, ground: str = "nonpayment_s56", at: datetime
+) -> None:
     """Write a drive's cuts as proposed, in one statement.
 
     :raises OrderTaken: one of the meters has an open order; the caller's transaction must be undone.
@@ -186,11 +188,12 @@ def propose_orders(cuts: Sequence[NewCut], *, drive: int, cause: str, at: dateti
         written = run(
             "INSERT INTO supply_order (meter, connection, kind, ground, state, cause, reason, fence, drive, position,"
             " due_paise, bills, notice_sha256, made_at, tries, sends)"
-            " SELECT c.meter, c.connection, 'cut', 'nonpayment_s56', 'proposed', %s, '', c.fence, %s, c.position,"
+            " SELECT c.meter, c.connection, 'cut', %s, 'proposed', %s, '', c.fence, %s, c.position,"
             " c.paise, c.bills, c.notice, %s, 0, 0"
             " FROM unnest(%s::integer[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[])"
             " AS c (position, meter, connection, paise, bills, notice, fence) ORDER BY c.position"
             " ON CONFLICT DO NOTHING",
+            ground,
             cause,
             drive,
             at,
@@ -417,4 +420,31 @@ def accept_restoring(*, version: str, accepted_by: str, reason: str, at: datetim
         at,
         reason.strip(),
         version,
+    )
+
+
+@transaction_required
+def propose_letting(*, drive: int, orders: Sequence[int], document: str, first: str, signature: str) -> int:
+    """Write the first officer's request over quarantined orders; its id. The interlock alone grants it."""
+    return int(
+        value(
+            "INSERT INTO interlock_letting (drive, order_ids, document, first, first_signature)"
+            " VALUES (%s, %s, %s, %s, %s) RETURNING id",
+            drive,
+            list(orders),
+            document,
+            first,
+            signature,
+        )
+    )
+
+
+@transaction_required
+def second_letting(*, letting: int, second: str, signature: str) -> None:
+    """Add the second officer's signature to a request."""
+    run(
+        "UPDATE interlock_letting SET second = %s, second_signature = %s WHERE id = %s AND second IS NULL",
+        second,
+        signature,
+        letting,
     )

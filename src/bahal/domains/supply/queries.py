@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from bahal.domains.supply.errors import ArmingUnknown, DriveUnknown, OrderUnknown
+from bahal.domains.supply.errors import ArmingUnknown, DriveUnknown, LettingUnknown, OrderUnknown
 from bahal.domains.supply.life import UNSENT
 from bahal.domains.supply.restoring import Restoring, read_restoring
 from bahal.foundation.rows import many, one, value
@@ -340,3 +340,72 @@ def leave_at(*, task: int, lineman: str | None, at: datetime) -> int | None:
         LEAVE_SKEW,
     )
     return found
+
+
+class Quarantined(NamedTuple):
+    """A cut that exceeded a cap and waits for two officers; `reason` is the cap."""
+
+    order: int
+    connection: int
+    meter: str
+    due_paise: int
+    reason: str
+
+
+class Cap(NamedTuple):
+    """How full a cap is; `bucket` is a day or an hour in India, or empty."""
+
+    scope: str
+    bucket: str
+    counted: int
+    ceiling: int
+
+
+class LettingAsked(NamedTuple):
+    """A request over quarantined orders; `outcome` is the interlock's word, empty until it has judged."""
+
+    id: int
+    drive: int
+    document: str
+    first: str
+    second: str | None
+    outcome: str
+
+
+def quarantined(*, drive: int) -> list[Quarantined]:
+    """What waits of a drive, in the order of its list."""
+    rows = many(
+        "SELECT id, connection, meter, due_paise, reason FROM supply_order"
+        " WHERE drive = %s AND state = 'quarantined' ORDER BY position",
+        drive,
+    )
+    return [Quarantined(*row) for row in rows]
+
+
+def caps_of(*, drive: int) -> list[Cap]:
+    """The caps over a drive's lines: its own, of its circle, feeders and transformers, and of the state."""
+    rows = many(
+        "SELECT c.scope, c.bucket, c.counted, c.ceiling FROM interlock_cap c WHERE c.scope IN ("
+        " SELECT 'state' UNION SELECT 'drive:' || %s UNION SELECT v.scope FROM interlock_line l, LATERAL (VALUES"
+        " ('circle:' || l.circle), ('circle-day:' || l.circle), ('transformer:' || l.transformer),"
+        " ('feeder:' || l.feeder)) AS v (scope) WHERE l.drive = %s) ORDER BY c.scope, c.bucket",
+        drive,
+        drive,
+    )
+    return [Cap(*row) for row in rows]
+
+
+def letting_of(*, letting: int) -> LettingAsked:
+    """One request.
+
+    :raises LettingUnknown: no such one.
+    """
+    row = one("SELECT id, drive, document, first, second, outcome FROM interlock_letting WHERE id = %s", letting)
+    if row is None:
+        raise LettingUnknown(letting=letting)
+    return LettingAsked(*row)
+
+
+def standing_by_hand(*, connection: int) -> bool:
+    """Whether a lineman had leave to cut here and nobody has joined it since."""
+    return bool(value("SELECT by_hand FROM supply_fence WHERE connection = %s", connection))

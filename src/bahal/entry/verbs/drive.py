@@ -100,6 +100,8 @@ def propose(
         "policy": draft.policy,
         "policy_verified": draft.policy_verified,
         "left_out": dict(draft.funnel.excluded),
+        "eta": asdict(draft.eta),
+        "minutes": round(draft.eta.seconds / 60, 1),
     }
     if uploaded is not None:
         result["wrong_rows"] = [asdict(each) for each in uploaded.errors]
@@ -116,10 +118,12 @@ def propose(
     answering.answer(
         result,
         as_json=as_json,
-        hi="अभियान {drive}: {orders} कनेक्शन, सूची {list_sha256}" if not dry_run else "{orders} कनेक्शन; बाहर: {left_out}",
-        en="Drive {drive}: {orders} connections, list {list_sha256}"
+        hi="अभियान {drive}: {orders} कनेक्शन, लगभग {minutes} मिनट, सूची {list_sha256}"
         if not dry_run
-        else "{orders} listed; left out: {left_out}",
+        else "{orders} कनेक्शन, लगभग {minutes} मिनट; बाहर: {left_out}",
+        en="Drive {drive}: {orders} connections, about {minutes} minutes, list {list_sha256}"
+        if not dry_run
+        else "{orders} listed, about {minutes} minutes; left out: {left_out}",
     )
 
 

@@ -58,6 +58,8 @@ CREATE TABLE interlock_line (
     fence bigint NOT NULL,
     paise bigint NOT NULL,
     position integer NOT NULL,
+    ground text NOT NULL DEFAULT 'nonpayment_s56',
+    letting bigint,                           -- two officers let it go beyond the caps, by this
     by_hand boolean NOT NULL DEFAULT false    -- its meter has no relay: a lineman cuts, by leave asked on the spot
 );
 CREATE INDEX interlock_line_by_hand ON interlock_line (drive) WHERE by_hand;

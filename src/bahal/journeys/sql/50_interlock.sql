@@ -12,11 +12,12 @@ BEGIN
     VALUES (p_warrant, p_drive, p_list_sha256, cardinality(p_orders), p_maker, p_checker, p_profile->>'name',
             (p_profile->>'canary')::integer, p_not_before, p_expires_at);
     INSERT INTO interlock_line (order_id, warrant, drive, meter, connection, transformer, feeder, circle, fence, paise,
-                                position, by_hand)
+                                position, by_hand, ground)
     SELECT l.order_id, p_warrant, p_drive, l.meter, l.connection, t.id, t.feeder_id, circle.id, l.fence, l.paise, l.position,
-           coalesce(mm.phase = 3, false)
+           coalesce(mm.phase = 3, false), o.ground
     FROM unnest(p_orders, p_meters, p_connections, p_fences, p_paise, p_positions)
          AS l (order_id, meter, connection, fence, paise, position)
+    JOIN supply_order o ON o.id = l.order_id
     JOIN network_connection c ON c.id = l.connection
     JOIN network_transformer t ON t.id = c.transformer_id
     JOIN offices_office centre ON centre.id = c.centre
@@ -154,13 +155,16 @@ BEGIN
     INSERT INTO interlock_cap (scope, bucket, ceiling)
     SELECT DISTINCT 'circle:' || l.circle, hour, (p_caps->>'circle_hour')::integer FROM interlock_line l WHERE l.order_id = ANY (p_orders)
     UNION ALL SELECT 'state', hour, (p_caps->>'state_hour')::integer
+    UNION ALL SELECT DISTINCT 'ground:' || l.ground || ':' || l.circle, day, g.circle_day
+              FROM interlock_line l JOIN authority_ground_cap g ON g.ground = l.ground WHERE l.order_id = ANY (p_orders)
     ON CONFLICT DO NOTHING;
 
     RETURN QUERY
     WITH asked AS MATERIALIZED (
         SELECT o.id, o.state, o.sends, l.meter, l.connection, l.transformer, l.feeder, l.circle, l.drive, l.position,
                l.fence AS signed_fence, f.generation, w.not_before, w.expires_at, w.stopped_at AS warrant_stopped,
-               w.canary, w.canary_passed_at, d.state AS drive_state,
+               w.canary, w.canary_passed_at, d.state AS drive_state, l.letting IS NOT NULL AS let_go,
+               l.ground, l.ground <> 'nonpayment_s56' AS other_ground,
                o.state IN ('claimed', 'unknown') AND o.claimed_by = p_worker AND o.lease_until > clock_timestamp()
                    AND o.kind = 'cut' AND o.meter = l.meter AND o.connection = l.connection AS mine,
                EXISTS (SELECT FROM interlock_sending s WHERE s.meter = l.meter AND s.kind = 'cut' AND s.order_id <> o.id
@@ -185,30 +189,42 @@ BEGIN
                    WHEN p_at < a.not_before OR p_at >= a.expires_at THEN 'warrant_expired'
                    WHEN a.sends >= 2 THEN 'sent_twice'
                    WHEN a.cut_today THEN 'cut_within_24_hours'
+                   -- Each ground has its own derivation; without one nobody is cut.
+                   WHEN a.other_ground AND other.reasons IS NULL THEN 'ground_unknown'
+                   WHEN a.other_ground THEN coalesce(other.reasons[1], 'cut')
                    -- Nobody bumped the fence, and nothing is owed: the list is not what two officers thought.
                    WHEN coalesce(facts.balance_paise, 0) <= 0 THEN 'nothing_due'
                    ELSE authority_verdict(facts.reasons)
                END AS word
         FROM asked a
         LEFT JOIN authority_facts(ARRAY(SELECT x.connection FROM asked x), p_at) facts ON facts.connection = a.connection
+        LEFT JOIN (
+            SELECT g.ground, d.connection, d.reasons FROM (SELECT DISTINCT x.ground FROM asked x) AS g
+            CROSS JOIN LATERAL authority_ground(
+                g.ground, ARRAY(SELECT x.connection FROM asked x WHERE x.ground = g.ground), p_at) d
+            WHERE g.ground <> 'nonpayment_s56'
+        ) AS other ON other.ground = a.ground AND other.connection = a.connection
     ), ranked AS MATERIALIZED (
         SELECT j.*, j.word = 'cut' AND j.first_sending AS counts,
                row_number() OVER (PARTITION BY j.drive, j.word, j.first_sending ORDER BY j.id) AS n_drive,
                row_number() OVER (PARTITION BY j.circle, j.word, j.first_sending ORDER BY j.id) AS n_circle,
                row_number() OVER (PARTITION BY j.word, j.first_sending ORDER BY j.id) AS n_state,
                row_number() OVER (PARTITION BY j.transformer, j.word, j.first_sending ORDER BY j.id) AS n_transformer,
-               row_number() OVER (PARTITION BY j.feeder, j.word, j.first_sending ORDER BY j.id) AS n_feeder
+               row_number() OVER (PARTITION BY j.feeder, j.word, j.first_sending ORDER BY j.id) AS n_feeder,
+               row_number() OVER (PARTITION BY j.ground, j.circle, j.word, j.first_sending ORDER BY j.id) AS n_ground
         FROM judged j
     ), capped AS MATERIALIZED (
         SELECT r.*,
                CASE
-                   WHEN NOT r.counts THEN NULL
+                   WHEN NOT r.counts OR r.let_go THEN NULL
                    WHEN r.n_drive > c_drive.ceiling - c_drive.counted THEN 'cap_drive'
                    WHEN r.n_circle > c_circle.ceiling - c_circle.counted THEN 'cap_circle_hour'
                    WHEN r.n_state > c_state.ceiling - c_state.counted THEN 'cap_state_hour'
                    WHEN r.n_circle > c_day.ceiling - c_day.counted THEN 'cap_day'
                    WHEN r.n_transformer > c_transformer.ceiling - c_transformer.counted THEN 'cap_transformer'
                    WHEN r.n_feeder > c_feeder.ceiling - c_feeder.counted THEN 'cap_feeder'
+                   WHEN r.other_ground AND r.n_ground > coalesce(c_ground.ceiling - c_ground.counted, 0)
+                       THEN 'cap_ground'
                    WHEN num_nulls(c_drive.ceiling, c_circle.ceiling, c_state.ceiling, c_day.ceiling,
                                   c_transformer.ceiling, c_feeder.ceiling) > 0 THEN 'cap_unknown'
                END AS excess
@@ -219,6 +235,7 @@ BEGIN
         LEFT JOIN interlock_cap c_day ON c_day.scope = 'circle-day:' || r.circle AND c_day.bucket = day
         LEFT JOIN interlock_cap c_transformer ON c_transformer.scope = 'transformer:' || r.transformer AND c_transformer.bucket = day
         LEFT JOIN interlock_cap c_feeder ON c_feeder.scope = 'feeder:' || r.feeder AND c_feeder.bucket = day
+        LEFT JOIN interlock_cap c_ground ON c_ground.scope = 'ground:' || r.ground || ':' || r.circle AND c_ground.bucket = day
     ), decided AS MATERIALIZED (
         SELECT v.*, CASE
             WHEN v.what = 'send' THEN 'sent'
@@ -244,7 +261,8 @@ BEGIN
         FROM (
             SELECT scope, bucket, count(*)::integer AS n FROM decided d, LATERAL (VALUES
                 ('drive:' || d.drive, ''), ('circle:' || d.circle, hour), ('state', hour), ('circle-day:' || d.circle, day),
-                ('transformer:' || d.transformer, day), ('feeder:' || d.feeder, day)) AS v (scope, bucket)
+                ('transformer:' || d.transformer, day), ('feeder:' || d.feeder, day),
+                ('ground:' || d.ground || ':' || d.circle, day)) AS v (scope, bucket)
             WHERE d.what = 'send' AND d.counts GROUP BY scope, bucket
         ) AS s WHERE k.scope = s.scope AND k.bucket = s.bucket
         RETURNING k.scope
@@ -345,11 +363,18 @@ CREATE FUNCTION interlock_results(
         SELECT e.id, e."order", g.frames FROM evidence e JOIN given g ON g.id = e."order" WHERE g.frames IS NOT NULL
         RETURNING 1
     ), seen AS (
-        INSERT INTO meters_relay (meter, closed, control_state, source, seen_at)
-        SELECT s.meter, g.after, g.control, 'order', clock_timestamp() FROM stepped s JOIN given g ON g.id = s.id
-        WHERE g.after IS NOT NULL
-        ON CONFLICT (meter) DO UPDATE SET closed = EXCLUDED.closed, control_state = EXCLUDED.control_state,
-            source = EXCLUDED.source, seen_at = EXCLUDED.seen_at
+        -- Two truths, each with its own time: what the meter said to the order, and what its relay was read as.
+        INSERT INTO meters_relay AS r (meter, acknowledged, acknowledged_at, closed, control_state, source, seen_at)
+        SELECT s.meter, CASE WHEN g.acted IS NOT NULL THEN s.kind = 'restore' END, least(g.acted, clock_timestamp()),
+               g.after, g.control, CASE WHEN g.after IS NOT NULL THEN 'order' END,
+               CASE WHEN g.after IS NOT NULL THEN clock_timestamp() END
+        FROM stepped s JOIN given g ON g.id = s.id WHERE g.after IS NOT NULL OR g.acted IS NOT NULL
+        ON CONFLICT (meter) DO UPDATE SET
+            acknowledged = coalesce(EXCLUDED.acknowledged, r.acknowledged),
+            acknowledged_at = coalesce(EXCLUDED.acknowledged_at, r.acknowledged_at),
+            closed = coalesce(EXCLUDED.closed, r.closed),
+            control_state = CASE WHEN EXCLUDED.closed IS NULL THEN r.control_state ELSE EXCLUDED.control_state END,
+            source = coalesce(EXCLUDED.source, r.source), seen_at = coalesce(EXCLUDED.seen_at, r.seen_at)
         RETURNING 1
     )
     SELECT f.id FROM freed f

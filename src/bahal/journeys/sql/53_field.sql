@@ -5,6 +5,9 @@ CREATE TRIGGER keep_table BEFORE TRUNCATE ON fieldwork_report FOR EACH STATEMENT
 CREATE TRIGGER keep_rows BEFORE DELETE ON fieldwork_task FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER keep_rows BEFORE DELETE ON meters_mismatch FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
+-- Those whose supply is off, or may be: the few that are looked at again and again.
+CREATE INDEX supply_fence_off ON supply_fence (connection) WHERE desired = 'off' OR by_hand;
+
 -- How long a leave to cut by hand is good for. The latest row that has begun is in force.
 CREATE TABLE field_rule (
     effective_from date PRIMARY KEY,

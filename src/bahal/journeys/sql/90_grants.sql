@@ -51,10 +51,10 @@ GRANT UPDATE (handled_at) ON protection_event TO app;
 GRANT UPDATE (closed_at, closed_how) ON fieldwork_task TO app;
 -- Whether a lineman may cut is the owner's to say, each time he asks.
 GRANT EXECUTE ON FUNCTION field_may_cut, authority_by_hand TO app;
-GRANT EXECUTE ON FUNCTION interlock_hand_over TO interlock;
+GRANT EXECUTE ON FUNCTION interlock_hand_over, interlock_let TO interlock;
 GRANT INSERT ON fieldwork_report, meters_mismatch TO app;
-GRANT UPDATE (closed_at, closed_by, outcome) ON meters_mismatch TO app;
-GRANT INSERT, UPDATE (closed, control_state, source, seen_at) ON meters_relay TO app;
+GRANT UPDATE (look, told_at, closed_at, closed_by, outcome) ON meters_mismatch TO app;
+GRANT INSERT, UPDATE (closed, control_state, source, seen_at, load, load_at) ON meters_relay TO app;
 -- Meters come in with their keys sealed; the application cannot read a sealed key back, nor move a meter's address.
 GRANT INSERT ON interlock_import, interlock_meter, headend_import, headend_meter TO app;
 -- An import must be able to say which of its meters are there already.
@@ -75,6 +75,13 @@ GRANT UPDATE (lifted_at, lifted_by) ON arrears_areahold TO app;
 GRANT UPDATE (ended_at, ended_by, reason, review_on) ON arrears_vulnerable TO app;
 GRANT UPDATE (opening_paise, reconciled_at, reconciled_by) ON arrears_conversion TO app;
 GRANT UPDATE (seen_at) ON arrears_channel TO app;
+-- What a cut on another ground rests on is written once, and closed once.
+GRANT INSERT ON supply_request, supply_hazard, supply_finding TO app;
+GRANT UPDATE (identified_by, withdrawn_at) ON supply_request TO app;
+GRANT UPDATE (ended_at) ON supply_hazard TO app;
+GRANT UPDATE (answered_by, paid_at) ON supply_finding TO app;
+GRANT EXECUTE ON FUNCTION authority_ground, authority_own_request, authority_safety, authority_theft, authority_prepaid
+    TO app, reader, interlock;
 -- One person stops; the application may only stop, never re-arm.
 GRANT SELECT ON interlock_switch TO app;
 GRANT EXECUTE ON FUNCTION interlock_halt TO app, interlock;

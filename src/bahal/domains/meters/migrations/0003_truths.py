@@ -44,6 +44,14 @@ class Migration(migrations.Migration):
             name="source",
             field=models.TextField(choices=[("read", "read"), ("order", "order"), ("push", "push")], null=True),
         ),
+        migrations.AddIndex(
+            model_name="relay",
+            index=models.Index(
+                condition=models.Q(("acknowledged", False), ("closed", False), _connector="OR"),
+                fields=["meter"],
+                name="relay_off",
+            ),
+        ),
         migrations.CreateModel(
             name="Mismatch",
             fields=[
@@ -73,6 +81,7 @@ class Migration(migrations.Migration):
                 ("report", models.UUIDField(null=True)),
                 ("facts", models.JSONField()),
                 ("look", models.BigIntegerField(null=True)),
+                ("told_at", models.DateTimeField(null=True)),
                 ("opened_at", models.DateTimeField()),
                 ("closed_at", models.DateTimeField(null=True)),
                 ("closed_by", models.TextField(db_default="")),

@@ -93,7 +93,7 @@ class Migration(migrations.Migration):
                 ("name", models.TextField()),
                 ("began", models.BooleanField()),
                 ("at", models.DateTimeField()),
-                ("source", models.TextField(choices=[("push", "push"), ("log", "log")])),
+                ("source", models.TextField(choices=[("push", "push"), ("log", "log"), ("load", "load")])),
                 ("event", models.BigIntegerField(null=True)),
                 ("stated_at", models.DateTimeField(null=True)),
                 ("doubtful", models.BooleanField()),

@@ -25,6 +25,8 @@ CAUSES = {
         " VALUES ('e', 'payment.captured', 'p', '{}', false, now() - interval '61 seconds')",
     ),
     "audit_down": (
+        "INSERT INTO audit_batch (first_entry, last_entry, entries, members, previous_sha256, sha256, sealed_at)"
+        " SELECT 1, max(id), 1, '', '', '', now() FROM audit_entry",
         "INSERT INTO audit_entry (at, business_at, actor, act, subject, data)"
         " VALUES (now() - interval '61 seconds', now(), 'ee', 'x', 'x', '{}')",
     ),
@@ -53,8 +55,10 @@ def test_a_cause_stops_cuts_and_no_restore(make_world: Callable[..., World], cau
 
     async def scenario() -> None:
         facts.propose(world.app, world.keys, count=60)
+        started = world.one("SELECT clock_timestamp()")
         async with world.interlock(concurrency=4):
             await until(lambda: world.counts().get("confirmed", 0) >= 4)
+            await until(lambda: world.one("SELECT clear AND at > %s FROM interlock_looking", started))
             for statement in CAUSES[cause]:
                 world.owner.execute(statement)
             began = time.monotonic()
@@ -129,7 +133,7 @@ def test_after_all_was_down_cuts_wait_a_minute_for_the_rest_before_they_are_stop
     world.owner.execute("UPDATE payments_gatewayevent SET handled_at = now()")
     world.owner.execute(
         "INSERT INTO audit_batch (first_entry, last_entry, entries, members, previous_sha256, sha256, sealed_at)"
-        " SELECT 1, coalesce(max(id), 1), 1, '', '', '', now() FROM audit_entry"
+        " SELECT 2, max(id), 1, '', '1', '1', now() FROM audit_entry"
     )
     world.owner.execute("UPDATE notices_message SET sent_at = now() WHERE text = ''")
     assert watch(world) is None
@@ -154,6 +158,13 @@ def test_nothing_is_stopped_where_nothing_runs(world: World) -> None:
     for statements in CAUSES.values():
         for statement in statements:
             world.owner.execute(statement)
+    assert watch(world) is None
+    assert why(world) is None
+
+
+def test_a_drive_that_was_not_registered_yet_is_not_stopped_for_an_operator_who_was_away(world: World) -> None:
+    facts.propose(world.app, world.keys, count=6)
+    world.owner.execute(CAUSES["operator_silent"][0])
     assert watch(world) is None
     assert why(world) is None
 

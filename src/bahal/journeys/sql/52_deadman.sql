@@ -78,7 +78,10 @@ DECLARE
 BEGIN
     thrown := false;
     SELECT s.armed_at INTO armed FROM interlock_switch s WHERE s.stopped_at IS NULL;
-    IF NOT FOUND OR NOT EXISTS (SELECT FROM supply_drive d WHERE d.state = 'running') THEN
+    -- A drive whose warrant this room has not registered can send nothing yet.
+    IF NOT FOUND OR NOT EXISTS (
+        SELECT FROM interlock_warrant w JOIN supply_drive d ON d.id = w.drive WHERE d.state = 'running'
+    ) THEN
         RETURN;
     END IF;
     UPDATE interlock_looking k SET at = now_at,

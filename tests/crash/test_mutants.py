@@ -99,7 +99,7 @@ MUTANTS = {
     "a message has another reference each time": Mutant(
         (
             *LATE_REPORTS,
-            Edit(DELIVER, "Outgoing(str(each.id),", "Outgoing(f\"{each.id}-{__import__('time').time_ns()}\","),
+            Edit(DELIVER, "Outgoing(str(message.id),", "Outgoing(f\"{message.id}-{__import__('time').time_ns()}\","),
             Edit(DELIVER, "int(each.reference)", 'int(each.reference.split("-")[0])', times=2),
             Edit(CENTRE, 'owed = {"reference": reference,', 'owed = {"reference": reference.split("-")[0],'),
         ),

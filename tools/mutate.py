@@ -10,6 +10,7 @@ person says whether a test is missing or the change means nothing. `|` between t
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -94,6 +95,7 @@ def main() -> int:
     asked.add_argument("names", nargs="*", choices=[*TARGETS, []])
     asked.add_argument("--sample", type=int, default=60, help="changes of a target at most; 0: all of them")
     asked.add_argument("--seed", type=int, default=7)
+    asked.add_argument("--minutes", type=float, default=60.0, help="of a target at most; what was tried by then counts")
     given = asked.parse_args()
     told = []
     for name in given.names or TARGETS:
@@ -102,12 +104,14 @@ def main() -> int:
             copy = copied(Path(folder))
             _must_pass(copy, target)
             run = sql_mutants if name == "derivation" else python_mutants
-            mutants = list(run(copy, target, random.Random(given.seed), given.sample))  # noqa: S311  # a sample
+            mutants = []
+            chance = random.Random(given.seed)  # noqa: S311  # a sample
+            for each in run(copy, target, chance, given.sample, began + 60.0 * given.minutes):
+                mutants.append(each)
+                if not each.killed:
+                    print(f"SURVIVED {each.place}: {each.what}", flush=True)
         killed = sum(each.killed for each in mutants)
         share = killed / max(1, len(mutants))
-        for each in mutants:
-            if not each.killed:
-                print(f"SURVIVED {each.place}: {each.what}")
         print(
             f"{name}: {killed} of {len(mutants)} noticed, {share:.0%}, in {time.monotonic() - began:.0f} s", flush=True
         )
@@ -146,8 +150,8 @@ def _must_pass(copy: Path, target: Target) -> None:
 # --- Python, by cosmic-ray ------------------------------------------------------------------------------------------
 
 
-def python_mutants(copy: Path, target: Target, chance: random.Random, most: int) -> Iterator[Mutant]:
-    """Cosmic-ray's changes of the target's modules, or as many of them as are asked for."""
+def python_mutants(copy: Path, target: Target, chance: random.Random, most: int, until: float) -> Iterator[Mutant]:
+    """Cosmic-ray's changes of the target's modules: `most` of them, as far as tried by `until` (monotonic)."""
     programs = cosmic_ray()
     session, config = copy / "session.sqlite", copy / "cosmic-ray.toml"
     command = " ".join(f"'{each}'" if " " in each else each for each in (*PYTEST, *target.tests))
@@ -159,13 +163,15 @@ def python_mutants(copy: Path, target: Target, chance: random.Random, most: int)
         '[cosmic-ray.distributor]\nname = "local"\n'
     )
     environment = {**os.environ, "PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    for step in (("init", str(config), str(session)), ("exec", str(config), str(session))):
-        if step[0] == "exec":
-            _keep(session, chance, most)
-        subprocess.run([str(programs / "cosmic-ray"), *step], cwd=copy, env=environment, check=True)
-    dump = subprocess.run(
-        [str(programs / "cosmic-ray"), "dump", str(session)], cwd=copy, capture_output=True, text=True, check=True
-    )
+    program = str(programs / "cosmic-ray")
+    subprocess.run([program, "init", str(config), str(session)], cwd=copy, env=environment, check=True)
+    _keep(session, chance, most)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run(
+            [program, "exec", str(config), str(session)],
+            cwd=copy, env=environment, check=True, timeout=until - time.monotonic(),
+        )  # fmt: skip
+    dump = subprocess.run([program, "dump", str(session)], cwd=copy, capture_output=True, text=True, check=True)
     for line in dump.stdout.splitlines():
         item, result = json.loads(line)
         if result is None:
@@ -212,12 +218,14 @@ def cosmic_ray() -> Path:
 # --- SQL ------------------------------------------------------------------------------------------------------------
 
 
-def sql_mutants(copy: Path, target: Target, chance: random.Random, most: int) -> Iterator[Mutant]:
-    """Our own changes of the derivation."""
+def sql_mutants(copy: Path, target: Target, chance: random.Random, most: int, until: float) -> Iterator[Mutant]:
+    """Our own changes of the derivation: `most` of them, and none begun after `until` (monotonic)."""
     places = [(file, *place) for file in target.files for place in changes((copy / file).read_text("utf-8"), file)]
     if most and len(places) > most:
         places = chance.sample(places, most)
     for file, start, end, new in places:
+        if time.monotonic() > until:
+            return
         whole = (copy / file).read_text("utf-8")
         (copy / file).write_text(whole[:start] + new + whole[end:], "utf-8")
         killed = not passes(copy, target)

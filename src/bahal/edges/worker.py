@@ -36,6 +36,7 @@ from bahal.journeys.compare_truths import compare_truths
 from bahal.journeys.confirm_relay import confirm_relay
 from bahal.journeys.deliver_messages import deliver_messages
 from bahal.journeys.follow_clocks import follow_clocks
+from bahal.journeys.follow_light import follow_light
 from bahal.journeys.follow_outages import follow_outages
 from bahal.journeys.hear_logs import hear_logs
 from bahal.journeys.propose_clocks import propose_clocks
@@ -62,6 +63,7 @@ DAYS_EVERY_S = 15.0
 READS_EVERY_S = 10.0
 CLOCKS_EVERY_S = 1.0
 CHANNELS_EVERY_S = 5.0
+LIGHT_EVERY_S = 15.0
 SWEEP_EVERY_S = 60.0
 TRUTHS_EVERY_S = 20.0
 TO_SEND = frozenset(("bahal_messages", "bahal_wakeups"))
@@ -173,6 +175,7 @@ class Worker:
             Duty("next-channels", _try_next_channel, every_s=CHANNELS_EVERY_S),
             Duty("reads", _take_reads, every_s=READS_EVERY_S),
             Duty("drives", lambda: close_drives(at=at.wall(), business_at=at.now()), every_s=CLOSE_EVERY_S),
+            Duty("light", lambda: follow_light(at=at.wall(), business_at=at.now()), every_s=LIGHT_EVERY_S),
             Duty("audit", Sealer(home).turn, every_s=SEAL_EVERY_S),
             Duty("roots", Rooter(witness_at(second)).turn, every_s=ROOT_EVERY_S),
         ]

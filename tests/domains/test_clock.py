@@ -78,6 +78,13 @@ def test_what_is_not_over_waits_for_something() -> None:
         assert lit_at(waiting) is None
 
 
+def test_a_meter_that_is_ready_waits_for_its_button_after_our_part_was_done() -> None:
+    ready = moments(reason="press_button", closed_at=after(60))
+    assert told(ready)[-1] == ("button", 59.6)
+    assert lit_at(ready) == after(0.4)
+    assert told(moments(reason="press_button"))[-1] == ("button", 3599.6)
+
+
 def test_a_linemans_report_ends_the_clock() -> None:
     restore = moments(confirmed_at=None, state="field_task", field_at=after(7200))
     assert told(restore)[-1] == ("field_needed", 7199.7)
@@ -98,16 +105,18 @@ def test_no_gap_and_no_overlap_whatever_was_written_down(data: st.DataObject) ->
         acted_at=data.draw(maybe),
         confirmed_at=data.draw(maybe),
         state=data.draw(st.sampled_from(["authorised", "claimed", "sent", "unknown", "confirmed", "field_task"])),
-        reason="",
+        reason=data.draw(st.sampled_from(["", "press_button"])),
         among_many=data.draw(st.booleans()),
         ahead=data.draw(st.integers(0, 2)),
         cut_ended_at=data.draw(maybe),
         field_at=data.draw(maybe),
+        closed_at=data.draw(maybe),
         delays=tuple(Delay(*each) for each in delays),
     )
     now = after(600)
     found = stretches(restore, now)
-    end = max(lit_at(restore) or now, MONEY)
+    ready = restore.state == "confirmed" and restore.reason == "press_button"
+    end = max((restore.closed_at if ready else lit_at(restore)) or now, MONEY)
     assert sum((each.until - each.since for each in found), timedelta()) == end - MONEY
     assert [each.since for each in found] == [MONEY, *(each.until for each in found)][: len(found)]
     assert all(each.until > each.since and each.cause in CAUSES for each in found)

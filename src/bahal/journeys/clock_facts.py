@@ -30,7 +30,8 @@ _FACTS = """
            CASE WHEN coalesce(o.released_at, now()) - o.made_at < interval '2 seconds' THEN 0 ELSE (
                SELECT count(*) FROM supply_order a WHERE a.kind = 'restore' AND a.feeder = o.feeder AND a.id <> o.id
                AND a.released_at > o.made_at - interval '1 minute' AND a.released_at <= coalesce(o.released_at, now()))
-           END, cut.ended_at, supply_lit(o)
+           END, cut.ended_at, supply_lit(o),
+           CASE WHEN load.closed AND load.seen_at > o.confirmed_at THEN load.seen_at END
     FROM supply_order o
     LEFT JOIN network_feeder f ON f.id = o.feeder
     LEFT JOIN meters_relay load ON load.meter = o.meter

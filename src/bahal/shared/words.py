@@ -241,6 +241,8 @@ WORDS: Mapping[str, Section] = {
         "heat_warning": ("लू की चेतावनी", "heat warning"),
         "flood_warning": ("बाढ़ की चेतावनी", "flood warning"),
         "instalment_plan": ("किस्त योजना", "instalment plan"),
+        "emergency": ("आपात बहाली के दिन", "days of an emergency restore"),
+        "part_payment": ("आंशिक भुगतान के दिन", "days given for a part payment"),
     },
     "area holds": {
         "examination": ("परीक्षा", "examination"),

@@ -26,6 +26,7 @@ def add_to(app: typer.Typer) -> None:
     for verb in (show, propose, accept):
         restoring.command()(verb)
     app.add_typer(restoring, name="restoring")
+    app.command()(emergency)
     app.command()(light)
     app.command()(late)
 
@@ -98,6 +99,24 @@ def accept(
     accept_rules(version=version, officer=officer, reason=reason, at=clock.wall(), business_at=clock.now())
     answering.answer(
         {"version": version}, as_json=as_json, hi="बहाली के नियम {version} स्वीकृत", en="Rules {version} are accepted"
+    )
+
+
+def emergency(
+    consumer: Consumer,
+    actor: Annotated[str, typer.Option("--as", help="Who asks, for the audit.")] = "consumer",
+    as_json: AsJson = False,
+) -> None:
+    """Give a consumer who is cut for arrears the emergency days of the policy."""
+    clock = enter()
+    from bahal.journeys.restore_by_policy import restore_in_emergency
+
+    granted = restore_in_emergency(connection=consumer, actor=actor, at=clock.wall(), business_at=clock.now())
+    answering.answer(
+        {"order": granted.order, "hold": granted.hold, "until": granted.until.isoformat()},
+        as_json=as_json,
+        hi=f"आदेश {{order}}: {instant(granted.until)} तक बिजली चालू",
+        en=f"Order {{order}}: the supply stays on until {instant(granted.until)}",
     )
 
 

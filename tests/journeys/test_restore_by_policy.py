@@ -19,7 +19,7 @@ LADDER = "[[50, 75, 3], [75, 100, 7]]"
 def cut_down(database: Database, *, connections: int = 1, **rules: object) -> town.Town:
     place = town.found(connections=connections)
     if rules:
-        town.set_policy(town.policy("laddered", effective_from=date(2025, 1, 1), **rules))
+        town.set_policy(town.policy("laddered", effective_from=date(2025, 8, 2), **rules))
     place.drive()
     interlock.lend(database)
     for (order,) in many("SELECT id FROM supply_order"):

@@ -1,11 +1,12 @@
-"""Two thousand pay at once: each feeder's ramp is held by the meters' own log, and nobody waits for more than that.
+"""Two thousand have paid at once: each feeder's ramp is held by the meters' own log, and nobody waits for more.
 
-2,100 of 3,300 meters on twenty feeders are cut by a drive. Then 2,000 of them pay as fast as the web process takes it
-(`POST /api/v1/payments`, 32 people at a time); the ramp (rules of two officers, printed) lets each feeder take what it
-bears. Meanwhile 50 on the twentieth feeder, where nobody else pays, pay one by one: they must not feel the crowd.
+2,100 of 3,300 meters on twenty feeders are cut by a drive. The interlock is stopped; 2,000 pay (by the journey, as fast
+as it takes them) and wait; the interlock starts, and the ramp (rules of two officers, printed) lets each feeder take
+what it bears. Meanwhile 50 on the twentieth feeder, where nobody else pays, pay one by one over HTTP: they must not
+feel the crowd.
 
-The ideal is the ramp alone: the same payments in the same order through the same buckets, and light at once. What the
-product adds to it is the figure: p99 from the 201 in hand to the relay's close, over the ideal's p99.
+The ideal is the ramp alone: the same orders through the same buckets from the interlock's first claim on, and light at
+once. What the product adds to it is the figure: p99 from there to the relay's close, over the ideal's p99.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ OWN = {1: (100, 240), 2: (40, 90), 3: (30, 180)}
 
 
 class Restored(NamedTuple):
-    """One that was paid for. Kilowatts as the ramp counts them; wall time."""
+    """One that was paid for. Kilowatts as the ramp counts them; wall time, `ordered_at` not before the first claim."""
 
     meter: str
     feeder: int
@@ -67,6 +68,21 @@ def set_rules(the_stage: Stage) -> None:
     accept(version=version, officer="se", reason="bench", **times)
     found = read_restoring(text, file="bench")
     say(f"ramp: {found.version}, proposed by ee and accepted by se: {dict(found.rules)}; feeders {dict(found.feeders)}")
+
+
+def pay(the_stage: Stage, _meter: str, connection: int, paise: int) -> None:
+    """One payment, by its journey.
+
+    :raises SystemExit: it brought no order.
+    """
+    from bahal.journeys.take_payment import take_payment
+
+    taken = take_payment(
+        key=f"crowd-{connection}", connection=connection, paise=paise, channel="upi", actor="bench",
+        business_at=the_stage.clock.now(),
+    )  # fmt: skip
+    if taken.order is None:
+        raise SystemExit(f"payment of {connection} brought no order")
 
 
 def limits_of(feeder: int) -> tuple[float, float]:
@@ -124,17 +140,21 @@ def main() -> None:
             ).fetchall()
             crowd = [who[:3] for who in dark if who[3] != FEEDERS][: asked.crowd]
             quiet = [who[:3] for who in dark if who[3] == FEEDERS][:QUIET]
-            counter, beside = Counter(the_stage.web), Counter(the_stage.web)
+            beside = Counter(the_stage.web)
+            the_stage.stop("interlock")
             begun = time.monotonic()
-            with ThreadPoolExecutor(32) as people, ThreadPoolExecutor(4) as few:
-                paying: list[Future[None]] = [people.submit(counter.pay, *who) for who in crowd]
+            for who in crowd:
+                pay(the_stage, *who)
+            say(f"{len(crowd)} paid in {time.monotonic() - begun:.1f} s, the interlock away")
+            the_stage.start(the_stage.interlock())
+            begun = time.monotonic()
+            with ThreadPoolExecutor(4) as few:
+                paying: list[Future[None]] = []
                 for nth, who in enumerate(quiet):
                     time.sleep(max(0.0, begun + QUIET_AFTER_S + nth / QUIET_RATE - time.monotonic()))
                     paying.append(few.submit(beside.pay, *who))
                 for each in paying:
                     each.result()
-            took = time.monotonic() - begun
-            say(f"{len(crowd)} paid, and {len(quiet)} beside them, in {took:.1f} s")
             count = len(crowd) + len(quiet)
             deadline = time.monotonic() + LIMIT_S
             while len(on := lit(the_stage.movements())) < count and time.monotonic() < deadline:
@@ -146,9 +166,11 @@ def main() -> None:
             ).fetchall()
     if len(on) < count:
         raise SystemExit(f"{count - len(on)} of {count} who paid stayed dark")
+    began = min(released_at for *_, released_at in rows)
     by_feeder: dict[int, list[Restored]] = {}
     for meter, feeder, kw, ordered_at, released_at in rows:
-        by_feeder.setdefault(feeder, []).append(Restored(meter, feeder, float(kw), ordered_at, released_at))
+        due = max(began, ordered_at)
+        by_feeder.setdefault(feeder, []).append(Restored(meter, feeder, float(kw), due, released_at))
     ramp: dict[str, float] = {}
     over: dict[int, float] = {}
     for feeder, restores in sorted(by_feeder.items()):
@@ -162,12 +184,13 @@ def main() -> None:
             f" {at_once:.0f} kW and {per_s * 60:.0f} kW a minute in {seconds:.1f} s;"
             f" most over its limit {over[feeder]:+.2f} kW"
         )
-    waited = [(on[meter] - at).total_seconds() for meter, at in counter.answered.items()]
+    paid = [meter for meter, *_ in crowd]
+    waited = [(on[meter] - began).total_seconds() for meter in paid]
     alone = [(on[meter] - at).total_seconds() * 1e3 for meter, at in beside.answered.items()]
-    added = [(on[meter] - at).total_seconds() - ramp[meter] for meter, at in counter.answered.items()]
-    bound = percentile([ramp[meter] for meter in counter.answered], 0.99)
+    added = [(on[meter] - began).total_seconds() - ramp[meter] for meter in paid]
+    bound = percentile([ramp[meter] for meter in paid], 0.99)
     p99, quiet_p99 = percentile(waited, 0.99), percentile(alone, 0.99)
-    say(f"the ramp alone: p50 {percentile([ramp[m] for m in counter.answered], 0.5):.2f} s, p99 {bound:.2f} s")
+    say(f"the ramp alone: p50 {percentile([ramp[meter] for meter in paid], 0.5):.2f} s, p99 {bound:.2f} s")
     say(f"the crowd: p50 {percentile(waited, 0.5):.2f} s, p99 {p99:.2f} s, most {max(waited):.2f} s")
     say(f"added to the ramp: p50 {percentile(added, 0.5):.3f} s, p99 {percentile(added, 0.99):.3f} s")
     say(f"beside it, on a quiet feeder: p50 {percentile(alone, 0.5):.1f} ms, p99 {quiet_p99:.1f} ms")

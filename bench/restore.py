@@ -2,7 +2,7 @@
 
 2,100 of 3,300 meters on twenty feeders are cut by a drive. The interlock is stopped; 2,000 pay (by the journey, as fast
 as it takes them) and wait; the interlock starts, and the ramp (rules of two officers, printed) lets each feeder take
-what it bears. Meanwhile 50 on the twentieth feeder, where nobody else pays, pay one by one over HTTP: they must not
+what it bears. Meanwhile 24 on the twentieth feeder, where nobody else pays, pay one by one over HTTP: they must not
 feel the crowd.
 
 The ideal is the ramp alone: the same orders through the same buckets from the interlock's first claim on, and light at
@@ -28,8 +28,8 @@ from bench.stage import Stage, say, stage
 FEEDERS = 20
 PER_FEEDER = 165
 CROWD = 2_000
-QUIET = 50
-QUIET_RATE = 5.0
+QUIET = 24
+QUIET_RATE = 2.0
 QUIET_AFTER_S = 5.0
 GOAL = 1.10
 QUIET_GOAL_MS = 300.0

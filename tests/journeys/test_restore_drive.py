@@ -211,6 +211,10 @@ def test_what_is_refused(database: Database) -> None:
         ):
             with pytest.raises(psycopg.Error):
                 app.execute(statement)
+    with database.connect("reader", autocommit=True) as reader:
+        assert reader.execute("SELECT name FROM supply_evidencefile").fetchone() == (PAPER.name,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            reader.execute("SELECT content FROM supply_evidencefile")
     assert not recall_progress(recall=recall, business_at=town.TEN).in_force
 
 

@@ -45,7 +45,8 @@ RESULT = {
         "by_division": {name: {"sent": count, "confirmed": count} for name, count in DIVISIONS.items()},
     },
     "paid": {"count": 41, "rupees": 512_345},
-    "restored": {"confirmed": 41, "p50_s": 3.2, "p99_s": 4.75},
+    "restored": {"confirmed": 41, "p50_s": 3.2, "p95_s": 4.5, "p99_s": 4.75},
+    "clock": {"slow": [{"cause": "ramp", "count": 2, "worst_s": 4.8}], "waiting": []},
     "still_dark": 94,
     "relay_off": 93,
     "alerts": [
@@ -168,7 +169,7 @@ def test_hostile_text_is_shown_as_text():
 
 def test_what_is_missing_is_left_out():
     bare = {key: value for key, value in RESULT.items() if key not in ("seed", "fleet_log", "funnel", "not_sent")}
-    bare |= {"alerts": [], "restored": {"confirmed": 0, "p50_s": None, "p99_s": None}}
+    bare |= {"alerts": [], "restored": {"confirmed": 0, "p50_s": None, "p95_s": None, "p99_s": None}}
     html = page(bare, language="en")
     assert "rehearsal" not in html
     assert "Bilaspur circle" not in html

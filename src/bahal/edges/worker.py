@@ -36,10 +36,12 @@ from bahal.journeys.compare_truths import compare_truths
 from bahal.journeys.confirm_relay import confirm_relay
 from bahal.journeys.deliver_messages import deliver_messages
 from bahal.journeys.follow_clocks import follow_clocks
+from bahal.journeys.follow_light import follow_light
 from bahal.journeys.follow_outages import follow_outages
 from bahal.journeys.hear_logs import hear_logs
 from bahal.journeys.propose_clocks import propose_clocks
 from bahal.journeys.raise_alerts import raise_alerts
+from bahal.journeys.restore_by_policy import climb_ladder
 from bahal.journeys.restore_drive import work_recalls
 from bahal.journeys.root_audit import root_audit
 from bahal.journeys.seal_audit import seal_audit
@@ -62,6 +64,8 @@ DAYS_EVERY_S = 15.0
 READS_EVERY_S = 10.0
 CLOCKS_EVERY_S = 1.0
 CHANNELS_EVERY_S = 5.0
+LADDER_EVERY_S = 1.0
+LIGHT_EVERY_S = 15.0
 SWEEP_EVERY_S = 60.0
 TRUTHS_EVERY_S = 20.0
 TO_SEND = frozenset(("bahal_messages", "bahal_wakeups"))
@@ -173,6 +177,8 @@ class Worker:
             Duty("next-channels", _try_next_channel, every_s=CHANNELS_EVERY_S),
             Duty("reads", _take_reads, every_s=READS_EVERY_S),
             Duty("drives", lambda: close_drives(at=at.wall(), business_at=at.now()), every_s=CLOSE_EVERY_S),
+            Duty("ladder", lambda: climb_ladder(at=at.wall(), business_at=at.now()), every_s=LADDER_EVERY_S),
+            Duty("light", lambda: follow_light(at=at.wall(), business_at=at.now()), every_s=LIGHT_EVERY_S),
             Duty("audit", Sealer(home).turn, every_s=SEAL_EVERY_S),
             Duty("roots", Rooter(witness_at(second)).turn, every_s=ROOT_EVERY_S),
         ]

@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bahal.domains.arrears.queries import policy_at
+from bahal.domains.supply.clock import Stretch, lit_at, slowest_cause, stretches
 from bahal.domains.supply.queries import Drive, drive_of
 from bahal.foundation.rows import many, one, value
+from bahal.journeys.clock_facts import Timed, timed
 from bahal.shared.clock import day_in_india
 from bahal.shared.money import PAISE_IN_RUPEE
 
@@ -40,6 +42,7 @@ def recovery_report(*, drive: int) -> dict[str, Any]:
         "cut": cuts,
         "paid": _paid(found),
         "restored": _restored(found),
+        "clock": _clock(found),
         "still_dark": _still_dark(found),
         "relay_off": value("SELECT count(*) FROM meters_relay WHERE NOT closed"),
         "alerts": _alerts(found),
@@ -162,7 +165,50 @@ def _restored(drive: Drive) -> dict[str, Any]:
         drive.id,
     )
     seconds = [row[0] for row in rows]
-    return {"confirmed": len(seconds), "p50_s": _percentile(seconds, 50), "p99_s": _percentile(seconds, 99)}
+    return {
+        "confirmed": len(seconds),
+        "p50_s": _percentile(seconds, 50),
+        "p95_s": _percentile(seconds, 95),
+        "p99_s": _percentile(seconds, 99),
+    }
+
+
+def _clock(drive: Drive) -> dict[str, Any]:
+    """Where the time of the slow ones went: the slowest twentieth of those who paid and are lit, by the cause that took
+    most of each one's time, and `waiting`, those who paid and are not lit, by what they wait for."""
+    orders = many(
+        "SELECT DISTINCT r.id FROM supply_order o JOIN supply_order r ON r.connection = o.connection"
+        " AND r.kind = 'restore' AND r.id > o.id AND r.state NOT IN ('cancelled', 'refused', 'expired')"
+        ' WHERE o.drive = %s AND EXISTS (SELECT FROM payments_payment p WHERE p."order" = r.id)',
+        drive.id,
+    )
+    now = value("SELECT clock_timestamp()")
+    paid = timed(orders=[row[0] for row in orders])
+    spans = [stretches(each.moments, now) for each in paid if _is_lit(each)]
+    spans.sort(key=_total, reverse=True)
+    slow = spans[: -(-len(spans) // 20)]
+    waiting = [stretches(each.moments, now)[-1:] for each in paid if not _is_lit(each)]
+    return {"slow": _by_cause(slow), "waiting": _by_cause(waiting)}
+
+
+def _is_lit(each: Timed) -> bool:
+    return lit_at(each.moments) is not None
+
+
+def _total(span: Sequence[Stretch]) -> float:
+    return sum(each.seconds for each in span)
+
+
+def _by_cause(spans: Sequence[Sequence[Stretch]]) -> list[dict[str, Any]]:
+    found: dict[str, list[float]] = {}
+    for span in spans:
+        cause = slowest_cause(span)
+        if cause is not None:
+            found.setdefault(cause, []).append(_total(span))
+    return [
+        {"cause": cause, "count": len(seconds), "worst_s": _rounded(max(seconds))}
+        for cause, seconds in sorted(found.items(), key=lambda item: -len(item[1]))
+    ]
 
 
 def _still_dark(drive: Drive) -> int:

@@ -15,6 +15,8 @@ CONNECTIONS_PER_TRANSFORMER = 14.3
 
 _FIRST_PHONE = 5_550_000_001
 """No Indian mobile number begins with 5: an SMS that leaves by mistake reaches nobody."""
+_TOWN_WEIGHT = 4
+"""A centre with a smaller share of the circle serves the country."""
 _KVA = ((25, 5), (63, 8), (100, 10), (200, 14))
 _CENTRE_REACH = 0.022  # degrees: some 2.4 km
 _TRANSFORMER_REACH = 0.0016
@@ -31,12 +33,13 @@ class Office(NamedTuple):
 
 
 class Feeder(NamedTuple):
-    """An 11 kV feeder."""
+    """An 11 kV feeder; `setting` is urban or rural."""
 
     id: int
     name: str
     substation: str
     subdivision: int
+    setting: str
 
 
 class Transformer(NamedTuple):
@@ -99,7 +102,13 @@ def lay(*, seed: int, consumers: int, meters: Sequence[Mapping[str, str]], monda
     for place, (office, centre, subdivision) in enumerate(centres):
         first_feeder = len(feeders) + 1
         feeders.extend(
-            Feeder(first_feeder + n, f"{centre.name} feeder {n + 1}", f"33/11 kV {centre.name}", subdivision)
+            Feeder(
+                first_feeder + n,
+                f"{centre.name} feeder {n + 1}",
+                f"33/11 kV {centre.name}",
+                subdivision,
+                "urban" if centre.weight >= _TOWN_WEIGHT else "rural",
+            )
             for n in range(feeders_of[place])
         )
         wanted = max(feeders_of[place], round(connections_of[place] / CONNECTIONS_PER_TRANSFORMER))

@@ -171,7 +171,7 @@ def _network(cursor: "psycopg.Cursor[Any]", circle: Circle, seeded: Seeded) -> N
 
     everyone = circle.connections
     put("offices_office", "id kind name name_hi parent_id", circle.offices)
-    put("network_feeder", "id name substation subdivision", circle.feeders)
+    put("network_feeder", "id name substation subdivision setting", circle.feeders)
     put("network_transformer", "id code feeder_id kva latitude longitude", circle.transformers)
     put(
         "network_connection",

@@ -127,6 +127,18 @@ WORDS: Mapping[str, Section] = {
         "compensation_period_minutes": ("प्रतिपूर्ति की अवधि, मिनट", "period of compensation, minutes"),
         "compensation_periods_at_most": ("अधिकतम अवधियाँ", "periods at most"),
     },
+    "light": {
+        "lit": ("बिजली चालू है", "the supply is on"),
+        "restoring": ("बिजली बहाल की जा रही है", "the supply is being restored"),
+        "press_button": ("मीटर तैयार है: उसका बटन दबाएँ", "the meter is ready: press its button"),
+        "field_needed": ("लाइनमैन आकर जोड़ेगा", "a lineman will come and reconnect it"),
+        "cut_debt": ("बकाया के कारण विच्छेदित: भुगतान पर बहाल होगी", "cut for arrears: it comes back when they are paid"),
+        "cut_other": ("दूसरे आधार पर विच्छेदित: कार्यालय से संपर्क करें", "cut on another ground: ask the office"),
+        "cut_under_way": ("विच्छेदन का आदेश जारी है", "a cut is under way"),
+        "outage": ("क्षेत्र में बिजली बाधित है, विच्छेदन नहीं", "an outage of the network, and no cut"),
+        "not_by_us": ("रिले हमारे आदेश के बिना खुली है: जाँच होगी", "the relay is open without our order: to be looked into"),
+        "not_known": ("मीटर से कोई सूचना नहीं", "nothing is known from the meter"),
+    },
     "delays": {
         "booking": ("भुगतान दर्ज होना", "the payment was being booked"),
         "taken_up": ("आदेश उठाया जाना", "the order was being taken up"),
@@ -229,6 +241,8 @@ WORDS: Mapping[str, Section] = {
         "heat_warning": ("लू की चेतावनी", "heat warning"),
         "flood_warning": ("बाढ़ की चेतावनी", "flood warning"),
         "instalment_plan": ("किस्त योजना", "instalment plan"),
+        "emergency": ("आपात बहाली के दिन", "days of an emergency restore"),
+        "part_payment": ("आंशिक भुगतान के दिन", "days given for a part payment"),
     },
     "area holds": {
         "examination": ("परीक्षा", "examination"),
@@ -492,6 +506,7 @@ WORDS: Mapping[str, Section] = {
         "too_old": ("आदेश पुराना हो गया", "the order is too old"),
     },
     "task causes": {
+        "promise_passed": ("भुगतान के बाद वचन के समय में बिजली नहीं", "not lit within the time promised after paying"),
         "second_visit": ("विच्छेदन के बाद दूसरी भेंट", "second visit after the cut"),
         "unreachable": ("मीटर से संपर्क नहीं हुआ", "the meter could not be reached"),
         "no_line": ("मीटर ने संपर्क नहीं जोड़ा", "the meter has not called"),

@@ -8,6 +8,7 @@ from django.db import models
 HOLD_KINDS = (
     "life_support", "hospital", "water_works", "court_stay", "forum_stay", "deposit_under_protest", "complaint",
     "payment_pending", "examination", "heat_warning", "flood_warning", "instalment_plan",
+    "emergency", "part_payment",
 )  # fmt: skip
 
 AREA_KINDS = ("examination", "heat_warning", "flood_warning", "court_stay", "forum_stay", "channel_down", "election")

@@ -5,12 +5,13 @@ from django.db import models
 
 
 class Feeder(models.Model):
-    """An 11 kV feeder out of a substation."""
+    """An 11 kV feeder out of a substation, in a town or in the country (`setting`): promises differ by that."""
 
     id = models.IntegerField(primary_key=True)
     name = models.TextField()
     substation = models.TextField()
     subdivision = models.IntegerField()
+    setting = models.TextField(db_default="urban", choices=[(setting, setting) for setting in ("urban", "rural")])
 
     class Meta:
         app_label = "network"

@@ -11,12 +11,13 @@ from bahal.foundation.transactions import together, transaction_required
 
 
 class NewFeeder(NamedTuple):
-    """An 11 kV feeder under a sub-division."""
+    """An 11 kV feeder under a sub-division; `setting` is urban or rural."""
 
     id: int
     name: str
     substation: str
     subdivision: int
+    setting: str = "urban"
 
 
 class NewTransformer(NamedTuple):
@@ -65,7 +66,7 @@ class NewLoss(NamedTuple):
 @transaction_required
 def add_feeders(feeders: Iterable[NewFeeder]) -> int:
     """Add feeders; how many."""
-    return copy("network_feeder", ("id", "name", "substation", "subdivision"), feeders)
+    return copy("network_feeder", ("id", "name", "substation", "subdivision", "setting"), feeders)
 
 
 @transaction_required

@@ -38,7 +38,7 @@ class Delay(NamedTuple):
 class Moments:
     """What was written down of one restore. `ahead` are restores of its feeder that were let through while it waited;
     `cut_ended_at` is when a cut that it queued behind was over; `field_at` when a lineman, or the meter, said that the
-    supply is back. Wall time."""
+    supply is back, `closed_at` when a relay that was only made ready was seen closed. Wall time."""
 
     money_at: datetime
     ordered_at: datetime
@@ -53,6 +53,7 @@ class Moments:
     ahead: int = 0
     cut_ended_at: datetime | None = None
     field_at: datetime | None = None
+    closed_at: datetime | None = None
     delays: Sequence[Delay] = ()
 
 
@@ -77,7 +78,10 @@ def lit_at(moments: Moments) -> datetime | None:
 
 
 def stretches(moments: Moments, now: datetime) -> list[Stretch]:
-    """Where the time went, in order and without a gap, from the money to the light or to now."""
+    """Where the time went, in order and without a gap, from the money to the light or to now.
+
+    Whose consumer must press the meter's button waits for that too, though our part was done before.
+    """
     marks = [(moments.ordered_at, "booking")]
     if moments.released_at is not None:
         marks.append((moments.released_at, _until_released(moments, moments.released_at)))
@@ -92,7 +96,8 @@ def stretches(moments: Moments, now: datetime) -> list[Stretch]:
     marks.extend((instant, "meter") for instant in met if instant is not None)
     if moments.state == "field_task" and moments.field_at is not None:
         marks.append((moments.field_at, "field_needed"))
-    end = lit_at(moments)
+    button = moments.state == "confirmed" and moments.reason == "press_button"
+    end = moments.closed_at if button else lit_at(moments)
     over = end is None
     if end is None:
         end = now
@@ -104,8 +109,8 @@ def stretches(moments: Moments, now: datetime) -> list[Stretch]:
         if until > since:
             found.append(Stretch(since, until, cause))
             since = until
-    if over and end > since:
-        found.append(Stretch(since, end, _waited_for(moments, now)))
+    if (over or button) and end > since:
+        found.append(Stretch(since, end, "button" if button else _waited_for(moments, now)))
     return found
 
 

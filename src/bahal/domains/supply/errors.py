@@ -265,3 +265,19 @@ class GroundRefused(Refusal):
         reason = str(self.data["reason"])
         told = CAUSES[reason][language != "hi"] if reason in CAUSES else reason
         return filled(self.hi if language == "hi" else self.en, self.data | {"told": told})
+
+
+class NotCutForDebt(Refusal):
+    """A policy brings back what a debt took."""
+
+    code = "not_cut_for_debt"
+    hi = "कनेक्शन {connection} बकाया के कारण विच्छेदित नहीं है।"
+    en = "Connection {connection} is not cut for arrears."
+
+
+class EmergencyUsed(Refusal):
+    """As often as the policy gives it, within a year."""
+
+    code = "emergency_used"
+    hi = "कनेक्शन {connection} की आपात बहाली एक वर्ष में {times} बार हो चुकी है (नीति {policy})।"
+    en = "Connection {connection} has had its emergency restore {times} times within a year (policy {policy})."

@@ -51,7 +51,9 @@ class Dark(NamedTuple):
 
 
 _RECALL = ", ".join(Recall._fields)
+# One that only a lineman could have made, and that none had leave for, took nothing; without the drive none gets leave.
 _LATEST = (
+    " AND NOT (o.state = 'field_task' AND o.reason = 'no_relay' AND o.sent_at IS NULL)"
     " AND NOT EXISTS (SELECT FROM supply_order l WHERE l.connection = o.connection AND l.id > o.id"
     " AND l.state NOT IN ('cancelled', 'refused', 'expired'))"
 )

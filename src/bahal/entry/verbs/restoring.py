@@ -11,8 +11,9 @@ import typer
 
 from bahal.entry import answering
 from bahal.entry.business import enter
-from bahal.entry.verbs.counter import AsJson, read_evidence
-from bahal.shared.text import language_of
+from bahal.entry.verbs.counter import AsJson, Consumer, read_evidence
+from bahal.shared.money import rupees as written
+from bahal.shared.text import instant, language_of
 from bahal.shared.words import word
 
 Officer = Annotated[str, typer.Option("--as", help="The officer.")]
@@ -25,6 +26,9 @@ def add_to(app: typer.Typer) -> None:
     for verb in (show, propose, accept):
         restoring.command()(verb)
     app.add_typer(restoring, name="restoring")
+    app.command()(emergency)
+    app.command()(light)
+    app.command()(late)
 
 
 def add_to_drive(drive: typer.Typer) -> None:
@@ -96,6 +100,79 @@ def accept(
     answering.answer(
         {"version": version}, as_json=as_json, hi="बहाली के नियम {version} स्वीकृत", en="Rules {version} are accepted"
     )
+
+
+def emergency(
+    consumer: Consumer,
+    actor: Annotated[str, typer.Option("--as", help="Who asks, for the audit.")] = "consumer",
+    as_json: AsJson = False,
+) -> None:
+    """Give a consumer who is cut for arrears the emergency days of the policy."""
+    clock = enter()
+    from bahal.journeys.restore_by_policy import restore_in_emergency
+
+    granted = restore_in_emergency(connection=consumer, actor=actor, at=clock.wall(), business_at=clock.now())
+    answering.answer(
+        {"order": granted.order, "hold": granted.hold, "until": granted.until.isoformat()},
+        as_json=as_json,
+        hi=f"आदेश {{order}}: {instant(granted.until)} तक बिजली चालू",
+        en=f"Order {{order}}: the supply stays on until {instant(granted.until)}",
+    )
+
+
+def light(consumer: Consumer, as_json: AsJson = False) -> None:
+    """Why a consumer has no light, or why it took so long: from money to light, each stretch with its cause."""
+    clock = enter()
+    from bahal.journeys.explain_light import explain_light
+
+    found = explain_light(connection=consumer, at=clock.wall(), business_at=clock.now())
+    if as_json:
+        typer.echo(json.dumps(found.as_json(), ensure_ascii=False, default=str))
+        return
+    lang = language_of()
+    side = ("भुगतान", "आदेश", "वचन", "देर: प्रतिपूर्ति", "खपत दिखी") if lang == "hi" else (
+        "paid", "order", "promised", "late: compensation", "load seen"
+    )  # fmt: skip
+    typer.echo(word("light", found.why, lang) + (f" ({written(found.due_paise)})" if found.why == "cut_debt" else ""))
+    if found.clock is None:
+        return
+    begun = f"{side[0]} {found.clock.receipt}" if found.clock.receipt else side[1]
+    typer.echo(f"{instant(found.clock.moments.money_at)}  {begun}; {side[1]} {found.clock.order}")
+    for each in found.where:
+        typer.echo(f"{instant(each.until)}  {_seconds(each.seconds, lang):>12}  {word('delays', each.cause, lang)}")
+    if found.seconds is not None:
+        typer.echo(f"= {_seconds(found.seconds, lang)}")
+    if found.clock.load_seen_at is not None:
+        typer.echo(f"{instant(found.clock.load_seen_at)}  {side[4]}")
+    if found.promised_at is not None:
+        typer.echo(f"{instant(found.promised_at)}  {side[2]}")
+    if found.late is not None:
+        typer.echo(f"{side[3]} {written(found.late.paise)}")
+
+
+def late(
+    everything: Annotated[bool, typer.Option("--all", help="Those that are lit by now too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Who paid and was not lit within the time promised: for an officer to look at."""
+    enter()
+    from bahal.domains.supply.late import lates
+
+    found = lates(open_only=not everything)
+    if as_json:
+        typer.echo(json.dumps({"late": [each._asdict() for each in found]}, ensure_ascii=False, default=str))
+        return
+    lang = language_of()
+    for each in found:
+        lit = "-" if each.lit_at is None else instant(each.lit_at)
+        typer.echo(
+            f"{each.connection}  {each.receipt}  {instant(each.promised_at)}  {lit}  {written(each.paise)}  "
+            f"{word('delays', each.cause, lang)}"
+        )
+
+
+def _seconds(seconds: float, lang: str) -> str:
+    return f"{seconds:.2f} {'सेकंड' if lang == 'hi' else 's'}"
 
 
 def restore_all(

@@ -332,6 +332,21 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "अभियान {drive} पूरा ({state}); {expired} आदेश समय निकलने से समाप्त।",
         "Drive {drive} closed ({state}); {expired} orders expired unsent.",
     ),
+    "supply.restore.granted": (
+        "नीति {policy} से बहाली ({ground}): {days} दिन, {until} तक विच्छेदन नहीं (आदेश {order}, रोक {hold})।",
+        "Restored by policy {policy} ({ground}): {days} days, no cut until {until} (order {order}, hold {hold}).",
+    ),
+    "supply.light.late": (
+        "रसीद {receipt} के बाद {minutes} मिनट में बिजली नहीं लौटी (आदेश {order}, कारण {cause}, नियम {rules}); कार्य {task}।",
+        "Not lit within {minutes} minutes of receipt {receipt} (order {order}, cause {cause}, rules {rules}); "
+        "task {task}.",
+    ),
+    "compensation.accrued": (
+        "रसीद {receipt} के बाद देर से बिजली लौटने पर {periods} अवधि की प्रतिपूर्ति {paise} खाते में जमा (आदेश {order}, "
+        "नियम {rules})।",
+        "Compensation of {paise} credited for {periods} periods of late light after receipt {receipt} (order {order}, "
+        "rules {rules}).",
+    ),
     "supply.recall.asked": (
         "अभियान {drive} में कटे सबकी बहाली {recall} माँगी गई ({cause}): {reason}; प्रमाण {evidence}।",
         "Asked to restore everyone cut by drive {drive} (recall {recall}, {cause}): {reason}; evidence {evidence}.",

@@ -168,7 +168,9 @@ BEGIN
             SELECT o.id, o.feeder, o.transformer, o.need, o.recall IS NOT NULL AND o.need > 1 AS many, o.load_w * cold AS w
             FROM supply_order o
             WHERE o.kind = 'restore' AND o.state = 'authorised' AND o.released_at IS NULL AND o.feeder = f.place
-            ORDER BY o.need, o.id LIMIT p_limit
+            -- As many as the bucket may pay for, by and large: a state has hundreds of feeders, and whoever is looked at
+            -- and not let through is looked at again half a second later.
+            ORDER BY o.need, o.id LIMIT least(p_limit, 20 + ceil(f.level / (500 * cold))::integer)
         ) AS w
         WHERE f.level > 0
     ), transformer AS MATERIALIZED (

@@ -60,3 +60,9 @@ CREATE TRIGGER keep_rows BEFORE UPDATE OR DELETE ON supply_evidencefile FOR EACH
 CREATE TRIGGER keep_table BEFORE TRUNCATE ON supply_evidencefile FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 GRANT INSERT ON supply_evidencefile, supply_recall TO app;
 GRANT UPDATE (seconded_by, seconded_at, ended_at) ON supply_recall TO app;
+
+-- Up to which payment the ladder of part payments was looked at; numbers are drawn before they are committed, so the
+-- reader looks back a little.
+CREATE TABLE supply_laddermark (single boolean PRIMARY KEY DEFAULT true CHECK (single), payment bigint NOT NULL DEFAULT 0);
+INSERT INTO supply_laddermark DEFAULT VALUES;
+GRANT UPDATE (payment) ON supply_laddermark TO app;

@@ -6,6 +6,9 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO app, reader;
 REVOKE ALL ON interlock_meter, interlock_import, headend_meter, headend_import FROM app, reader;
+-- A court's papers name people: who only reads figures sees that there are such files, and not what is in them.
+REVOKE SELECT ON supply_evidencefile FROM reader;
+GRANT SELECT (id, name, sha256, kept_by, kept_at) ON supply_evidencefile TO reader;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO app;
 
 GRANT INSERT ON offices_office, network_feeder, network_transformer, network_connection, consumers_consumer,

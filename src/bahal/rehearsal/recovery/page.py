@@ -20,6 +20,7 @@ from bahal.rehearsal.recovery.words import (
     in_rupees,
     in_seconds,
     known,
+    light_sentences,
     place_and_day,
     reason,
     task_kind,
@@ -157,7 +158,7 @@ def _light(result: Mapping[str, Any], figures: Figures, language: Language) -> s
     restored = result["restored"]
     if not restored["confirmed"]:
         return "<p>–</p>"
-    text = word("light_text", language, p50=in_seconds(restored["p50_s"]), p99=in_seconds(restored["p99_s"]))
+    text = " ".join(light_sentences(result, language))
     if not figures.bars:
         return f"<p>{escape(text)}</p>"
     rows = "".join(

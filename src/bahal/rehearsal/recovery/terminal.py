@@ -16,8 +16,8 @@ from bahal.rehearsal.recovery.words import (
     cause,
     every_order,
     in_rupees,
-    in_seconds,
     known,
+    light_sentences,
     place_and_day,
     reason,
     task_kind,
@@ -63,12 +63,7 @@ def show(
     )
     out.print(_funnel(figures, language))
     out.print(_divisions(figures, language))
-    restored = result["restored"]
-    out.print(
-        Text(say("light_text", p50=in_seconds(restored["p50_s"]), p99=in_seconds(restored["p99_s"])))
-        if restored["confirmed"]
-        else ""
-    )
+    out.print(Text("\n".join(light_sentences(result, language))))
     if figures.bars:
         out.print(_histogram(figures, language))
     sms = result["sms"]

@@ -47,10 +47,15 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "light": ("भुगतान से बिजली तक", "From payment to light"),
     "light_text": (
         "समय भुगतान की पावती से मीटर की रिले चालू पढ़े जाने तक, सेकंड में। आधे भुगतान {p50} सेकंड में बहाल हुए, "
-        "सौ में से निन्यानवे {p99} सेकंड में।",
+        "सौ में से पंचानवे {p95} सेकंड में, निन्यानवे {p99} सेकंड में।",
         "Seconds from the acknowledged payment until the meter's relay was read back closed. Half of the payers were "
-        "lit within {p50} s, ninety-nine in a hundred within {p99} s.",
+        "lit within {p50} s, ninety-five in a hundred within {p95} s, ninety-nine within {p99} s.",
     ),
+    "slow_text": (
+        "सबसे धीमे पाँच प्रतिशत में समय किसमें गया: {causes}।",
+        "Where the time of the slowest five in a hundred went: {causes}.",
+    ),
+    "slow_one": ("{cause} ({count}; अधिकतम {worst} सेकंड)", "{cause} ({count}; at most {worst} s)"),
     "chart": ("भुगतान से बिजली तक के सेकंड, कनेक्शनों की संख्या", "Seconds from payment to light, number of connections"),
     "seconds": ("सेकंड", "Seconds"),
     "and_longer": ("{low} या अधिक", "{low} or more"),
@@ -216,6 +221,26 @@ def every_order(result: Mapping[str, Any], language: Language) -> str:
         said += f" {word('press_button', language, count=grouped(orders['press_button']))}" + (
             "।" if language == "hi" else "."
         )
+    return said
+
+
+def light_sentences(result: Mapping[str, Any], language: Language) -> list[str]:
+    """How fast payers were lit, and where the time of the slowest went; nothing where nobody was lit."""
+    restored = result["restored"]
+    if not restored["confirmed"]:
+        return []
+    times = {name: in_seconds(restored[f"{name}_s"]) for name in ("p50", "p95", "p99")}
+    said = [word("light_text", language, **times)]
+    slow = result.get("clock", {}).get("slow")
+    if slow:
+        causes = "; ".join(
+            word(
+                "slow_one", language, cause=CODES["delays"][each["cause"]][_SIDE[language]],
+                count=grouped(each["count"]), worst=in_seconds(each["worst_s"]),
+            )
+            for each in slow
+        )  # fmt: skip
+        said.append(word("slow_text", language, causes=causes))
     return said
 
 

@@ -40,6 +40,8 @@ class Migration(migrations.Migration):
                             ("heat_warning", "heat_warning"),
                             ("flood_warning", "flood_warning"),
                             ("instalment_plan", "instalment_plan"),
+                            ("emergency", "emergency"),
+                            ("part_payment", "part_payment"),
                         ]
                     ),
                 ),

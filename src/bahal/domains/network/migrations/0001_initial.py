@@ -17,6 +17,7 @@ class Migration(migrations.Migration):
                 ("name", models.TextField()),
                 ("substation", models.TextField()),
                 ("subdivision", models.IntegerField()),
+                ("setting", models.TextField(choices=[("urban", "urban"), ("rural", "rural")], db_default="urban")),
             ],
         ),
         migrations.CreateModel(

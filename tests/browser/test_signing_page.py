@@ -18,7 +18,7 @@ from bahal.shared.charter import Act, sign_act, stamp
 from bahal.shared.clock import RehearsalClock
 from tests.browser.conftest import TEN_MINUTES_MS, authenticator, chromium
 from tests.interlock import facts
-from tests.interlock.test_signing import ask
+from tests.interlock.test_signing import PATIENCE_S, PATIENT, ask
 from tests.interlock.world import World, until
 
 pytestmark = pytest.mark.needs("browser")
@@ -64,8 +64,9 @@ def test_chromium_makes_passkeys_signs_and_the_interlock_cuts(make_world: Callab
     complaints: list[str] = []
 
     async def scenario() -> None:
-        async with world.meters.serving(), world.signing() as (_, origin), chromium() as browser:
+        async with world.meters.serving(), world.signing(**PATIENT) as (_, origin), chromium() as browser:
             context = await browser.new_context(locale="en-IN", viewport={"width": 390, "height": 800})
+            context.set_default_timeout(TEN_MINUTES_MS)
             page = await context.new_page()
             page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
             page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -81,11 +82,11 @@ def test_chromium_makes_passkeys_signs_and_the_interlock_cuts(make_world: Callab
                 document = enrolment(world, login, candidate)
                 assert len(number) == 16
                 ask(world, document, *((each, sign_act(world.keys.officers[each], document)) for each in facts.SIGNERS))
-                await until(partial(accepted, world, document), seconds=60)
+                await until(partial(accepted, world, document), seconds=PATIENCE_S)
 
             warrant = f"{origin}/warrants/{drive.document.warrant}"
             await page.goto(f"{warrant}?lang=en")
-            await expect(page.locator(".figures")).to_contain_text("₹42,000.00")
+            await expect(page.locator(".figures")).to_contain_text("₹42,000.00", timeout=TEN_MINUTES_MS)
             # No wider than the telephone.
             assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
             assert "The maker signs first." in await press(page, "se", words="maker")
@@ -98,11 +99,11 @@ def test_chromium_makes_passkeys_signs_and_the_interlock_cuts(make_world: Callab
             await press(page, "se", words="हस्ताक्षर ले लिया गया")
             assert await asyncio.to_thread(carried_over) == 2
             await page.goto(f"{warrant}?lang=en")
-            await expect(page.locator("[role=status]").first).to_contain_text("authorised")
+            await expect(page.locator("[role=status]").first).to_contain_text("authorised", timeout=TEN_MINUTES_MS)
             await context.close()
             world.app.execute("UPDATE supply_drive SET state = 'running' WHERE id = %s", (drive.id,))
             world.app.execute("NOTIFY bahal_orders")
-            await until(lambda: world.counts() == {"confirmed": 6}, seconds=60)
+            await until(lambda: world.counts() == {"confirmed": 6}, seconds=PATIENCE_S)
 
     uvloop.run(scenario())
     # Refusals of the page are answers, which a browser notes; nothing else may complain, the policy least of all.

@@ -33,13 +33,19 @@ def world(make_world: Callable[..., World]) -> World:
     return make_world(with_passkeys=True)
 
 
+PATIENCE_S = 120.0
+"""Waits are for a state and end with it."""
+PATIENT = {"reply_s": 30.0, "connect_s": 30.0, "session_s": 80.0, "lease_s": 100.0}
+"""Limits that no busy machine reaches: these tests are not about lost replies."""
+
+
 class Browser:
     """What a browser does on the page, and what somebody else makes it do."""
 
     def __init__(self, world: World, origin: str) -> None:
         self.world = world
         self.place = Place(origin, "localhost")
-        self.client = httpx.AsyncClient(base_url=origin, trust_env=False)
+        self.client = httpx.AsyncClient(base_url=origin, trust_env=False, timeout=PATIENCE_S)
 
     async def post(self, path: str, given: dict[str, Any], **headers: str) -> tuple[int, dict[str, Any]]:
         answer = await self.client.post(path, json=given, headers={"Origin": self.place.origin} | headers)
@@ -78,7 +84,7 @@ def test_two_officers_sign_on_the_page_and_the_drive_cuts(world: World) -> None:
     path = f"/warrants/{drive.document.warrant}"
 
     async def scenario() -> None:
-        async with world.meters.serving(), world.signing() as (_, origin):
+        async with world.meters.serving(), world.signing(**PATIENT) as (_, origin):
             browser = Browser(world, origin)
             page = await browser.client.get(path)
             assert page.status_code == 200
@@ -102,7 +108,7 @@ def test_two_officers_sign_on_the_page_and_the_drive_cuts(world: World) -> None:
             assert await asyncio.to_thread(carry_over) == 2
             world.app.execute("UPDATE supply_drive SET state = 'running' WHERE id = %s", (drive.id,))
             world.app.execute("NOTIFY bahal_orders")
-            await until(lambda: world.counts() == {"confirmed": 6}, seconds=30)
+            await until(lambda: world.counts() == {"confirmed": 6}, seconds=PATIENCE_S)
             assert await browser.sign(drive, "se") == "warrant_not_waiting"
 
     uvloop.run(scenario())
@@ -196,7 +202,8 @@ def test_what_was_signed_elsewhere_is_not_taken_in(world: World) -> None:
             )
             world.app.execute("UPDATE supply_order SET state = 'authorised' WHERE drive = %s", (drive.id,))
             await until(
-                lambda: world.one("SELECT state FROM supply_drive WHERE id = %s", drive.id) == "stopped", seconds=30
+                lambda: world.one("SELECT state FROM supply_drive WHERE id = %s", drive.id) == "stopped",
+                seconds=PATIENCE_S,
             )
 
     uvloop.run(scenario())
@@ -211,9 +218,13 @@ def test_a_drive_waits_until_both_were_told(world: World) -> None:
     async def silent() -> None:
         async with world.signing(sms="http://127.0.0.1:9") as (_, origin):
             assert await Browser(world, origin).sign(unsigned, "ee") == "signer_not_told"
-            page = await httpx.AsyncClient(trust_env=False).get(f"{origin}/warrants/{unsigned.document.warrant}")
+            page = await httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S).get(
+                f"{origin}/warrants/{unsigned.document.warrant}"
+            )
             assert page.status_code == 200
-            await until(lambda: world.one("SELECT count(*) FROM interlock_told WHERE why <> ''") == 2, seconds=30)
+            await until(
+                lambda: world.one("SELECT count(*) FROM interlock_told WHERE why <> ''") == 2, seconds=PATIENCE_S
+            )
 
     uvloop.run(silent())
     assert world.one("SELECT state FROM supply_drive WHERE id = %s", drive.id) == "running"
@@ -233,8 +244,9 @@ def test_a_drive_waits_until_both_were_told(world: World) -> None:
 
     async def heard() -> None:
         server = await asyncio.start_server(centre, "127.0.0.1", 0)
-        async with server, world.interlock(sms=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"):
-            await until(lambda: world.counts().get("confirmed") == 3, seconds=30)
+        at = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, world.interlock(sms=at, **PATIENT):
+            await until(lambda: world.counts().get("confirmed") == 3, seconds=PATIENCE_S)
 
     uvloop.run(heard())
     assert [(each["to"], each["template"]) for each in taken] == [
@@ -317,7 +329,7 @@ def test_a_passkey_made_on_the_page_is_enrolled_by_two_and_signs(world: World) -
             assert outcome(document) == ""
             truth = world.passkeys["se"].sign(act_challenge(document), browser.place)
             assert (await browser.post(f"{act}/sign", {"login": "se"} | posted(truth)))[0] == 200
-            await until(lambda: outcome(document) == "accepted", seconds=30)
+            await until(lambda: outcome(document) == "accepted", seconds=PATIENCE_S)
             stated = world.one("SELECT stated FROM interlock_roll")
             assert [each["login"] for each in stated["officers"]] == ["ee", "se", "clerk", "ae"]
             assert stated["officers"][3]["phone"] == "••••••1111"
@@ -326,12 +338,15 @@ def test_a_passkey_made_on_the_page_is_enrolled_by_two_and_signs(world: World) -
             assert await browser.sign(drive, "ae") == "taken"
             assert await asyncio.to_thread(carry_over) == 1
             world.app.execute("UPDATE supply_drive SET state = 'running' WHERE id = %s", (drive.id,))
-            await until(lambda: world.one("SELECT checker_authority FROM interlock_warrant") == "ae", seconds=30)
+            await until(
+                lambda: world.one("SELECT checker_authority FROM interlock_warrant") == "ae", seconds=PATIENCE_S
+            )
             # One revokes, and what rests on him stops.
             revocation = drafted(world, "revoke", login="ae", key="", reason="left")
             ask(world, revocation, ("se", sign_act(world.keys.officers["se"], revocation)))
             await until(
-                lambda: world.one("SELECT state FROM supply_drive WHERE id = %s", drive.id) == "stopped", seconds=30
+                lambda: world.one("SELECT state FROM supply_drive WHERE id = %s", drive.id) == "stopped",
+                seconds=PATIENCE_S,
             )
             assert outcome(revocation) == "accepted"
 
@@ -345,22 +360,25 @@ def test_caps_that_one_lowers_hold_at_once_and_for_what_is_counted_already(world
 
     async def scenario() -> None:
         async with world.interlock_alone():
-            await until(lambda: world.one("SELECT count(*) FROM interlock_warrant") == 1, seconds=30)
+            await until(lambda: world.one("SELECT count(*) FROM interlock_warrant") == 1, seconds=PATIENCE_S)
             document = drafted(
                 world, "lower", profile=json.dumps(figures, sort_keys=True, separators=(",", ":")),
                 effective_from=stamp(facts.TEN_O_CLOCK),
             )  # fmt: skip
             ask(world, document, ("se", sign_act(world.keys.officers["se"], document)))
             ceiling = "SELECT ceiling FROM interlock_cap WHERE scope = %s"
-            await until(lambda: world.one(ceiling, f"drive:{drive.id}") == 2, seconds=30)
-            await until(lambda: world.one("SELECT name FROM interlock_profile ORDER BY id DESC LIMIT 1") == "less")
+            await until(lambda: world.one(ceiling, f"drive:{drive.id}") == 2, seconds=PATIENCE_S)
+            await until(
+                lambda: world.one("SELECT name FROM interlock_profile ORDER BY id DESC LIMIT 1") == "less",
+                seconds=PATIENCE_S,
+            )
 
     uvloop.run(scenario())
 
     async def after_a_restart() -> None:
-        async with world.interlock() as interlock:
+        async with world.interlock(**PATIENT) as interlock:
             assert interlock.profile.name == "less"
-            await until(lambda: world.counts() == {"confirmed": 2, "quarantined": 4}, seconds=30)
+            await until(lambda: world.counts() == {"confirmed": 2, "quarantined": 4}, seconds=PATIENCE_S)
 
     uvloop.run(after_a_restart())
 
@@ -369,14 +387,14 @@ def test_a_record_that_is_altered_stops_cuts_and_no_restore(world: World) -> Non
     drive = facts.propose(world.app, world.keys, count=2)
 
     async def scenario() -> None:
-        async with world.interlock():
-            await until(lambda: world.counts() == {"confirmed": 2}, seconds=30)
+        async with world.interlock(**PATIENT):
+            await until(lambda: world.counts() == {"confirmed": 2}, seconds=PATIENCE_S)
             (world.folder / "charter.jsonl").write_text('{"act": "enrol"}\n')
             stopped = "SELECT stopped_why FROM interlock_switch"
-            await until(lambda: world.one(stopped) == "charter_altered", seconds=30)
+            await until(lambda: world.one(stopped) == "charter_altered", seconds=PATIENCE_S)
             with world.app.transaction():
                 facts.pay(world.app, drive.lines[0].connection)
-            await until(lambda: world.counts("restore") == {"confirmed": 1}, seconds=30)
+            await until(lambda: world.counts("restore") == {"confirmed": 1}, seconds=PATIENCE_S)
 
     uvloop.run(scenario())
 

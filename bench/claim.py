@@ -22,14 +22,14 @@ from prometheus_client import CollectorRegistry
 from bahal.entry.instance import Profile
 from bahal.headend.database import Database, Ringer
 from bahal.headend.metrics import DatabaseMetrics
-from bahal.interlock.config import load_officers
+from bahal.interlock.charter import Charter
 from bahal.interlock.desk import CLAIM_STATEMENT
 from bahal.interlock.drives import Drives
 from bahal.interlock.metrics import InterlockMetrics
 from bahal.interlock.orders import CONFIRMED, CUT, Claim, Outcome
-from bahal.interlock.profile import load_profile
 from bahal.interlock.results import RESULTS_STATEMENT
 from bahal.interlock.sending import CUTS_STATEMENT
+from bahal.interlock.telling import Telling
 from bench.figures import closing, median_of
 from bench.stage import Stage, say, stage
 
@@ -127,13 +127,12 @@ async def _tend(the_stage: Stage) -> None:
     database = Database(the_stage.dsn("interlock"), room="bench", connections=2, metrics=DatabaseMetrics(registry))
     await database.open()
     folder = the_stage.home.path / "interlock"
-    enrolled = load_officers(folder)
-    profile, _ = load_profile(folder, enrolled)
+    charter = Charter(folder, place=None)
     drives = Drives(
         database=database,
         clock=the_stage.clock,
-        profile=profile,
-        officers=enrolled,
+        charter=charter,
+        telling=Telling(database=database, centre=f"file:{the_stage.home.logs / 'interlock_sms.jsonl'}"),
         metrics=InterlockMetrics(registry),
         ringer=Ringer(database, "bahal_results"),
         opened=lambda: None,

@@ -40,8 +40,8 @@ class Door:
             ).fetchall()
         ]
         self.connection.execute(
-            "SELECT interlock_register(%s, %s::uuid, %s, 'ee', 'se', %s::jsonb, %s, %s, %s, %s::bigint[], %s::text[],"
-            " %s::bigint[], %s::bigint[], %s::bigint[], %s::integer[])",
+            "SELECT interlock_register(%s, %s::uuid, %s, 'ee', 'se', 'ee', 'se', %s::jsonb, %s, %s, %s, %s::bigint[],"
+            " %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::integer[])",
             (
                 drive.id,
                 drive.document.warrant,

@@ -7,7 +7,7 @@ delivered on the days before.
 
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from bahal.shared.sealing import Sealer
 from bahal.shared.warrant import Document, Line, list_sha256, sign, sign_profile
+from tests.interlock.authenticator import Passkey
 
 Connection = psycopg.Connection[Any]
 
@@ -135,12 +136,23 @@ class Keys:
 ROLES = {"ee": "executive_engineer", "se": "superintending_engineer", "clerk": "cashier"}
 
 
-def officers_file(keys: Keys) -> dict[str, Any]:
-    """The content of `officers.json`."""
+def officers_file(keys: Keys, passkeys: Mapping[str, Passkey] | None = None) -> dict[str, Any]:
+    """The content of `officers.json`; some of the founding officers have a passkey too."""
+    more = passkeys or {}
     return {
         "officers": [
-            {"login": login, "role": ROLES[login], "public_key": key.public_key().public_bytes_raw().hex()}
-            for login, key in keys.officers.items()
+            {
+                "login": login,
+                "role": ROLES[login],
+                "public_key": key.public_key().public_bytes_raw().hex(),
+                "phone": f"900000000{nth}",
+                "passkeys": [
+                    {"credential": each.credential, "cose": each.cose.hex(), "count": 1}
+                    for each in (more.get(login),)
+                    if each is not None
+                ],
+            }
+            for nth, (login, key) in enumerate(keys.officers.items())
         ]
     }
 
@@ -219,11 +231,13 @@ def propose(
     maker: str = "ee",
     checker: str | None = "se",
     state: str = "running",
+    unsigned: bool = False,
     **changed: Any,
 ) -> Drive:
     """Write down a drive over the meters on `count` connections from `first` on, signed, its orders authorised.
 
-    `changed` replaces fields of the document before it is signed.
+    `unsigned`: it waits for both signatures on the interlock's page. `changed` replaces fields of the document before
+    it is signed.
     """
     rows = app.execute(
         """SELECT m.serial, m.connection, b.id, n.sha256, f.generation, l.due_paise
@@ -274,7 +288,7 @@ def propose(
             RETURNING id""",
             (
                 document.warrant, CIRCLE, document.orders, document.sum_paise, document.list_sha256, text, maker,
-                signatures["maker"], POLICY, document.not_before, document.expires_at,
+                "" if unsigned else signatures["maker"], POLICY, document.not_before, document.expires_at,
             ),
         ).fetchone()  # fmt: skip
         assert found is not None

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bahal.fleet.meter import SimulatedMeter
-from bahal.interlock.config import InterlockMisconfigured, load_officers
+from bahal.interlock.config import InterlockMisconfigured
+from bahal.interlock.officers import load_officers
 from bahal.interlock.profile import load_profile
 from bahal.shared.text import INDIA
 from tests.interlock import clocks, facts

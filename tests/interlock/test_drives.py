@@ -136,7 +136,10 @@ def test_the_dead_man_stops_all_cuts_and_no_restore(make_world: Callable[..., Wo
             assert world.one("SELECT state FROM supply_drive WHERE id = %s", drive.id) == "running"
             assert sum(world.counts().get(state, 0) for state in claimed) > 0
             # Armed again, it counts anew and the drive goes on.
-            world.owner.execute("UPDATE interlock_switch SET stopped_at = NULL, stopped_by = NULL, stopped_why = NULL")
+            world.owner.execute(
+                "UPDATE interlock_switch SET stopped_at = NULL, stopped_by = NULL, stopped_why = NULL,"
+                " armed_at = clock_timestamp()"
+            )
             await until(lambda: not {*claimed} & set(world.counts()), seconds=60)
             assert world.one("SELECT stopped_at FROM interlock_switch") is None
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from bahal.interlock.config import InterlockMisconfigured, Officer, load_config, load_officers
+from bahal.interlock.config import InterlockMisconfigured, load_config
+from bahal.interlock.officers import Key, Officer, load_officers
 from bahal.interlock.profile import load_profile
 from bahal.interlock.warrant import REFUSALS, Drive, WarrantRefused, verify
 from bahal.shared.warrant import Document, Line, list_sha256, sign
@@ -19,7 +20,7 @@ from tests.interlock.world import World, until
 
 KEYS = facts.Keys()
 OFFICERS = {
-    login: Officer(login, facts.ROLES[login], key.public_key().public_bytes_raw().hex())
+    login: Officer(login, facts.ROLES[login], (Key(key.public_key().public_bytes_raw().hex()),))
     for login, key in KEYS.officers.items()
 }
 AT = facts.TEN_O_CLOCK

@@ -15,10 +15,11 @@ import psycopg
 from bahal.dlms.quirks import registry
 from bahal.fleet.roster import invent, read_roster, write_roster
 from bahal.headend.room import Room
-from bahal.interlock.config import InterlockConfig
+from bahal.interlock.config import InterlockConfig, PageConfig
 from bahal.interlock.main import Interlock
 from bahal.shared.clock import RehearsalClock, move_rehearsal
 from tests.interlock import facts
+from tests.interlock.authenticator import Passkey
 from tests.interlock.meters import Meters
 from tests.plugin.databases import Database
 
@@ -48,6 +49,7 @@ class World:
     clock: Path
     app: facts.Connection
     owner: facts.Connection
+    passkeys: dict[str, Passkey] = field(default_factory=dict)
     others: list[facts.Connection] = field(default_factory=list)
 
     def another(self, role: str = "app", *, autocommit: bool = True) -> facts.Connection:
@@ -59,8 +61,14 @@ class World:
     def config(self, **changed: Any) -> InterlockConfig:
         """The interlock's configuration with short limits, and the lending door of this home's head-end."""
         values = SHORT | {"dsn": self.database.dsn("interlock"), "folder": self.folder, "clock": self.clock} | changed
+        values.setdefault("sms", f"file:{self.sms}")
         values.setdefault("links", (self.database.home.socket("links.sock"),))
         return InterlockConfig(**values)
+
+    @property
+    def sms(self) -> Path:
+        """Where this world's interlock writes its messages."""
+        return self.database.home.logs / "interlock_sms.jsonl"
 
     def orders(self, kind: str = "cut") -> dict[str, tuple[str, str]]:
         """State and reason of the latest order of each meter."""
@@ -88,18 +96,28 @@ class World:
             yield interlock
 
     @contextlib.asynccontextmanager
+    async def signing(self, **changed: Any) -> AsyncIterator[tuple[Interlock, str]]:
+        """An interlock whose signing page is open, and the page's origin."""
+        async with self.interlock_alone(page=PageConfig(origin="http://localhost:0"), **changed) as interlock:
+            server, port = await interlock.page.listen(interlock.page_config, port=0)
+            try:
+                yield interlock, f"http://localhost:{port}"
+            finally:
+                server.close()
+
+    @contextlib.asynccontextmanager
     async def interlock_alone(self, **changed: Any) -> AsyncIterator[Interlock]:
         """An interlock, the meters served elsewhere or not at all."""
         room = Room("interlock")
         interlock = Interlock(self.config(**changed), room)
-        await interlock.database.open()
+        await interlock.open()
         interlock.start()
         try:
             yield interlock
         finally:
             await room.halt()
             interlock.links.abort_all("connection_lost")
-            await interlock.database.close()
+            await interlock.close()
             await asyncio.sleep(0.02)
 
 
@@ -113,13 +131,15 @@ def lay(
     delay: float = 0.0,
     dial_in: float = 0.0,
     behind_gateways: float = 0.0,
+    with_passkeys: bool = False,
 ) -> World:
     """A circle of `count` meters whose connections may all be cut at ten o'clock; shares of them call, or stand behind
     gateways."""
     folder = database.home.path / "interlock"
     folder.mkdir(mode=0o700)
     keys = facts.Keys()
-    (folder / "officers.json").write_text(json.dumps(facts.officers_file(keys)))
+    passkeys = {login: Passkey() for login in facts.SIGNERS} if with_passkeys else {}
+    (folder / "officers.json").write_text(json.dumps(facts.officers_file(keys, passkeys)))
     (folder / "profile.json").write_text(json.dumps(facts.profile_file(keys, facts.PROFILE | (profile or {}))))
     (folder / "sealing.key").write_text(keys.interlock.private_bytes_raw().hex())
     clock = database.home.run / "clock.json"
@@ -141,7 +161,7 @@ def lay(
     owner, app = database.connect("owner"), database.connect("app")
     facts.lay_circle(owner, count=count)
     serials = facts.add_meters(owner, rows, keys)
-    return World(database, folder, keys, meters, serials, clock, app, owner)
+    return World(database, folder, keys, meters, serials, clock, app, owner, passkeys)
 
 
 async def until(true: Callable[[], object], *, seconds: float = 60.0) -> None:

@@ -82,8 +82,8 @@ class Hands:
                 "SELECT interlock_state_profile('test', '{ee,se}', %s, NULL, 'w')", [json.dumps(self.caps)]
             )
             interlock.execute(
-                "SELECT interlock_register(%s, %s, %s, 'ee', 'se', %s, %s, %s, %s, %s::bigint[], %s::text[],"
-                " %s::bigint[], %s::bigint[], %s::bigint[], %s::integer[])",
+                "SELECT interlock_register(%s, %s, %s, 'ee', 'se', 'ee', 'se', %s, %s, %s, %s, %s::bigint[],"
+                " %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::integer[])",
                 [self.drive, warrant, sha256, json.dumps(self.caps), start, end, town.TEN,
                  *(list(column) for column in zip(*lines, strict=True))],
             )  # fmt: skip

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from django.contrib.auth.hashers import check_password
 
-from bahal.interlock.config import load_officers
+from bahal.interlock.officers import ALWAYS, load_officers
 from bahal.journeys.eligibility import who_may_be_cut
 from bahal.rehearsal import almanac, dues
 from bahal.rehearsal.circle import Circle, build_circle
@@ -229,13 +229,15 @@ def test_the_interlock_is_told_of_two_signers_and_caps_signed_by_both(database):
     officers = {each.login: each for each in enrol(database.home, profile=Caps())}
     trusted = load_officers(database.home.path / "interlock")
     assert set(trusted) == {"ee", "se"}
-    assert {login: each.public_key for login, each in trusted.items()} == {
+    assert {login: each.key_file(ALWAYS) for login, each in trusted.items()} == {
         login: officers[login].public_key for login in trusted
     }
     stated = read_json(database.home.path / "interlock" / "profile.json")
     assert stated is not None
     for signature in stated["signatures"]:
-        assert profile_verified(trusted[signature["login"]].public_key, signature["signature"], stated["document"])
+        assert profile_verified(
+            trusted[signature["login"]].key_file(ALWAYS), signature["signature"], stated["document"]
+        )
 
 
 def test_a_key_file_that_holds_something_else_is_refused(tmp_path):

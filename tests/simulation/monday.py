@@ -126,10 +126,10 @@ class Monday:
         columns = [list(column) for column in zip(*orders, strict=True)]
         self._rows(
             "interlock",
-            "SELECT interlock_register(%s, %s::uuid, %s, %s, %s, %s::jsonb, %s, %s, %s, %s::bigint[], %s::text[],"
-            " %s::bigint[], %s::bigint[], %s::bigint[], %s::integer[])",
-            drive.id, drive.document.warrant, drive.document.list_sha256, "ee", "se", json.dumps(facts.PROFILE),
-            drive.document.not_before, drive.document.expires_at, self.now, *columns,
+            "SELECT interlock_register(%s, %s::uuid, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s::bigint[],"
+            " %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::integer[])",
+            drive.id, drive.document.warrant, drive.document.list_sha256, "ee", "se", "ee", "se",
+            json.dumps(facts.PROFILE), drive.document.not_before, drive.document.expires_at, self.now, *columns,
         )  # fmt: skip
         self._rows("interlock", "SELECT interlock_pass_canary(%s)", drive.id)
         self._place = {meter: position for _, meter, _, _, _, position in orders}

@@ -31,6 +31,7 @@ from bahal.gateways.sms.client import HttpSmsGateway
 from bahal.gateways.sms.interface import SmsGateway
 from bahal.gateways.whatsapp.client import HttpWhatsAppGateway
 from bahal.gateways.witness.places import Witness, witness_at
+from bahal.journeys.carry_signatures import carry_signatures
 from bahal.journeys.close_drives import close_drives
 from bahal.journeys.compare_truths import compare_truths
 from bahal.journeys.confirm_relay import confirm_relay
@@ -176,6 +177,7 @@ class Worker:
             Duty("sweep", lambda: propose_clocks(at=at.wall(), business_at=at.now()), every_s=SWEEP_EVERY_S),
             Duty("next-channels", _try_next_channel, every_s=CHANNELS_EVERY_S),
             Duty("reads", _take_reads, every_s=READS_EVERY_S),
+            Duty("signatures", lambda: carry_signatures(at=at.wall(), business_at=at.now())),
             Duty("drives", lambda: close_drives(at=at.wall(), business_at=at.now()), every_s=CLOSE_EVERY_S),
             Duty("ladder", lambda: climb_ladder(at=at.wall(), business_at=at.now()), every_s=LADDER_EVERY_S),
             Duty("light", lambda: follow_light(at=at.wall(), business_at=at.now()), every_s=LIGHT_EVERY_S),

@@ -39,9 +39,12 @@ def interlock(port: str) -> None:
     from bahal.interlock.main import run
 
     home = Home.of()
+    # A rehearsal's messages to signers are written down; a production interlock asks its own file for a centre.
+    centre = f"file:{home.logs / 'interlock_sms.jsonl'}"
     config = load_config(
-        home.path / "interlock", dsn=dsn_of("interlock", home=home), port=int(port), links=home.socket("links.sock")
-    )
+        home.path / "interlock", dsn=dsn_of("interlock", home=home), port=int(port), links=home.socket("links.sock"),
+        sms=centre,
+    )  # fmt: skip
     uvloop.run(run(config))
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 from collections.abc import Callable
+from ssl import SSLContext
 from typing import Final, cast
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -70,7 +71,12 @@ class StatusPage(asyncio.Protocol):
 
 
 async def listen_near(
-    factory: Callable[[], asyncio.Protocol], *, host: str, port: int, backlog: int = 128
+    factory: Callable[[], asyncio.Protocol],
+    *,
+    host: str,
+    port: int,
+    backlog: int = 128,
+    ssl: SSLContext | None = None,
 ) -> tuple[asyncio.Server, int]:
     """A listening socket on `port`, or on the next free one if it is taken; 0 takes any. Returns it and its port.
 
@@ -80,6 +86,6 @@ async def listen_near(
     last = port if port == 0 else port + PORTS_TRIED - 1
     for wanted in range(port, last + 1):
         with contextlib.suppress(OSError) if wanted < last else contextlib.nullcontext():
-            server = await loop.create_server(factory, host, wanted, backlog=backlog)
+            server = await loop.create_server(factory, host, wanted, backlog=backlog, ssl=ssl)
             return server, int(server.sockets[0].getsockname()[1])
     raise OSError(errno.EADDRINUSE, f"no free port from {port} to {last}")

@@ -3,7 +3,12 @@
 `interlock.json`: `rehearsal` (dials 127.0.0.0/8 only and takes the business time from `clock`), `concurrency`,
 `per_cell`, and optionally the limits below and `links`, its head-ends' lending doors. A production interlock refuses a
 clock file: its time is the machine's.
-`officers.json`: whose signatures count. `profile.json`: the caps, signed by two of them. `sealing.key`: X25519.
+`page` is the signing page: `origin` as people open it (https, or http on localhost), and optionally `address`, and
+`certificate` and `key` (PEM) where it speaks TLS itself. `sms` is the address of the interlock's own SMS centre:
+without it nobody is told of what he signs, and no drive is taken in. `file:` writes the
+messages down instead: rehearsals only.
+`officers.json`: the founding officers. `profile.json`: the caps, signed by two of them. `charter.jsonl`: whatever
+changed since, act by act. `sealing.key`: X25519.
 """
 
 from __future__ import annotations
@@ -13,9 +18,11 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from bahal.shared.clock import Clock, RehearsalClock, WallClock
 from bahal.shared.errors import ENVIRONMENT, Refusal
+from bahal.shared.passkey import Place
 
 SETTING_SAP = 48
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
@@ -30,13 +37,19 @@ class InterlockMisconfigured(Refusal):
     en = "The interlock's file {file} is wrong: {why}"
 
 
-@dataclass(frozen=True, slots=True)
-class Officer:
-    """Somebody whose signature counts; `public_key` is 64 hexadecimal digits (Ed25519)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageConfig:
+    """How the signing page is reached: its origin, and at which address it listens. Without a certificate it speaks
+    plain HTTP, for localhost or behind a proxy that speaks TLS."""
 
-    login: str
-    role: str
-    public_key: str
+    origin: str
+    address: str = "127.0.0.1"
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def place(self) -> Place:
+        """What its passkeys are bound to."""
+        return Place(self.origin, urlsplit(self.origin).hostname or "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +78,8 @@ class InterlockConfig:
     drain_s: float = 10.0
     connections: int = 6
     system_title: bytes = b"BHL\x00\x00\x00\x00\x30"
+    sms: str | None = None
+    page: PageConfig | None = None
 
     def with_concurrency(self, concurrency: int) -> InterlockConfig:
         """The same with another number of sessions at once."""
@@ -108,8 +123,10 @@ _NUMBERS: dict[str, type] = {
 }
 
 
-def load_config(folder: Path, *, dsn: str, port: int = 8802, links: Path | None = None) -> InterlockConfig:
-    """Read `interlock.json`; `links` is the lending door where it names none.
+def load_config(
+    folder: Path, *, dsn: str, port: int = 8802, links: Path | None = None, sms: str | None = None
+) -> InterlockConfig:
+    """Read `interlock.json`; `links` is the lending door where it names none, `sms` a rehearsal's centre likewise.
 
     :raises InterlockMisconfigured: no such file, a value that is no positive number, limits that contradict each other,
         or a production instance with a clock file.
@@ -124,6 +141,11 @@ def load_config(folder: Path, *, dsn: str, port: int = 8802, links: Path | None 
     doors = stated.get("links", [] if links is None else [str(links)])
     if not isinstance(doors, list) or not all(isinstance(each, str) for each in doors):
         raise InterlockMisconfigured(file="interlock.json", why="links must be a list of paths")
+    centre = stated.get("sms", sms if rehearsal else None)
+    if centre is not None and not _is_centre(centre, rehearsal=rehearsal):
+        raise InterlockMisconfigured(
+            file="interlock.json", why="sms must be an http address; a file in rehearsals only"
+        )
     numbers: dict[str, Any] = {}
     for name, kind in _NUMBERS.items():
         value = stated.get(name)
@@ -139,6 +161,8 @@ def load_config(folder: Path, *, dsn: str, port: int = 8802, links: Path | None 
         rehearsal=rehearsal,
         clock=Path(clock) if clock else None,
         links=tuple(map(Path, doors)),
+        sms=centre,
+        page=_page(stated.get("page"), port=port, rehearsal=rehearsal),
         **numbers,
     )
     if config.session_s >= config.lease_s:
@@ -146,21 +170,32 @@ def load_config(folder: Path, *, dsn: str, port: int = 8802, links: Path | None 
     return config
 
 
-def load_officers(folder: Path) -> dict[str, Officer]:
-    """The officers by login.
+def _is_centre(given: object, *, rehearsal: bool) -> bool:
+    return isinstance(given, str) and urlsplit(given).scheme in (
+        ("http", "https", "file") if rehearsal else ("http", "https")
+    )
 
-    :raises InterlockMisconfigured: no such file, or an entry without login, role and key.
-    """
-    try:
-        entries = read_file(folder / "officers.json")["officers"]
-        officers = [Officer(str(e["login"]), str(e["role"]), str(e["public_key"])) for e in entries]
-    except (KeyError, TypeError) as wrong:
-        raise InterlockMisconfigured(file="officers.json", why=f"entry without {wrong}") from wrong
-    if len({each.public_key for each in officers}) != len(officers) or len({e.login for e in officers}) != len(
-        officers
-    ):
-        raise InterlockMisconfigured(file="officers.json", why="two officers share a login or a key")
-    return {each.login: each for each in officers}
+
+def _page(stated: object, *, port: int, rehearsal: bool) -> PageConfig | None:
+    """The signing page; a rehearsal that names none serves it on localhost, a production one serves none."""
+    if stated is None:
+        return PageConfig(origin=f"http://localhost:{port}") if rehearsal else None
+    if not isinstance(stated, dict) or not stated.keys() <= {"origin", "address", "certificate", "key"}:
+        raise InterlockMisconfigured(file="interlock.json", why="page has origin, address, certificate and key")
+    origin = urlsplit(str(stated.get("origin")))
+    secure = origin.scheme == "https" or (origin.scheme == "http" and origin.hostname == "localhost")
+    if not secure or not origin.hostname or f"{origin.scheme}://{origin.netloc}" != stated["origin"]:
+        raise InterlockMisconfigured(
+            file="interlock.json", why="page's origin must be https://HOST or http://localhost"
+        )
+    if ("certificate" in stated) != ("key" in stated):
+        raise InterlockMisconfigured(file="interlock.json", why="page's certificate and key belong together")
+    return PageConfig(
+        origin=str(stated["origin"]),
+        address=str(stated.get("address", "127.0.0.1")),
+        certificate=Path(stated["certificate"]) if "certificate" in stated else None,
+        key=Path(stated["key"]) if "key" in stated else None,
+    )
 
 
 def read_file(path: Path) -> dict[str, Any]:

@@ -12,13 +12,13 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
 from bahal.headend.database import FAILURES, Database
-from bahal.interlock.config import Officer
-from bahal.interlock.warrant import SIGNING_ROLES
+from bahal.interlock.officers import Officer
+from bahal.shared.clock import Clock
 from bahal.shared.warrant import ARMING_LASTS, ArmingDocument, arming_verified
 
 EVERY_S: Final = 1.0
@@ -100,11 +100,15 @@ class Watch:
 class Arming:
     """Judges officers' requests to let cuts go out again.
 
+    :param clock: the business clock, by which an officer's key is valid.
     :param armed: called when a request was granted.
     """
 
-    def __init__(self, *, database: Database, officers: Mapping[str, Officer], armed: Callable[[], None]) -> None:
+    def __init__(
+        self, *, database: Database, officers: Mapping[str, Officer], clock: Clock, armed: Callable[[], None]
+    ) -> None:
         self._database = database
+        self._clock = clock
         self._officers = officers
         self._armed = armed
         self._log = structlog.get_logger().bind(part="arming")
@@ -139,12 +143,13 @@ class Arming:
         except ValueError:
             return "arming_not_canonical"
         one, other = self._officers.get(first), self._officers.get(second)
-        if one is None or other is None or not {one.role, other.role} <= SIGNING_ROLES:
+        now = self._clock.now()
+        if one is None or other is None or not (one.signs(now) and other.signs(now)):
             return "arming_officer_unknown"
-        if one.login == other.login or one.public_key == other.public_key:
+        if one.login == other.login:
             return "arming_one_officer"
-        signed: list[tuple[Any, str]] = [(one, first_signature), (other, second_signature)]
-        if not all(arming_verified(each.public_key, signature, text) for each, signature in signed):
+        signed: list[tuple[Officer, str]] = [(one, first_signature), (other, second_signature)]
+        if not all(arming_verified(each.key_file(now), signature, text) for each, signature in signed):
             return "arming_signature_wrong"
         if document.stop != stop:
             return "arming_of_another_stop"

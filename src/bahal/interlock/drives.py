@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
 import psycopg
@@ -13,15 +13,18 @@ from psycopg.rows import class_row
 
 from bahal.headend.database import Database, Ringer
 from bahal.interlock.canary import CanaryVerdict, judge_canary
-from bahal.interlock.config import Officer
+from bahal.interlock.charter import Charter
 from bahal.interlock.metrics import InterlockMetrics
 from bahal.interlock.profile import Profile
-from bahal.interlock.warrant import Drive, WarrantRefused, check_document, verify
+from bahal.interlock.telling import Telling
+from bahal.interlock.warrant import Authorities, Drive, WarrantRefused, check_document, verify
 from bahal.shared.clock import Clock
+from bahal.shared.passkey import is_assertion
 from bahal.shared.warrant import Document, Line
 
 _CHUNK: Final = 2000
 _EXPIRE_EVERY_S: Final = 5.0
+_TELL_EVERY_S: Final = 5.0
 _REFUSED_AT_ONCE: Final = 5000
 
 _UNREGISTERED: Final = """
@@ -35,8 +38,14 @@ _LINES: Final = """
     FROM supply_order WHERE drive = %s AND kind = 'cut' ORDER BY position, id
 """
 _REGISTER: Final = """
-    SELECT interlock_register(%s, %s::uuid, %s, %s, %s, %s::jsonb, %s, %s, %s,
+    SELECT interlock_register(%s, %s::uuid, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s,
                               %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::integer[])
+"""
+_TAKEN: Final = "SELECT role, officer, signature FROM interlock_signature WHERE warrant = %s::uuid"
+_RESTING_ON: Final = """
+    SELECT w.drive FROM interlock_warrant w JOIN supply_drive d ON d.id = w.drive
+    WHERE d.state IN ('authorised', 'running', 'paused')
+      AND (w.maker = %s OR w.checker = %s OR w.maker_authority = %s OR w.checker_authority = %s) ORDER BY w.drive
 """
 _IN_CANARY: Final = """
     SELECT w.drive FROM interlock_warrant w JOIN supply_drive d ON d.id = w.drive
@@ -56,16 +65,19 @@ class Drives:
         *,
         database: Database,
         clock: Clock,
-        profile: Profile,
-        officers: Mapping[str, Officer],
+        charter: Charter,
+        telling: Telling,
         metrics: InterlockMetrics,
         ringer: Ringer,
         opened: Callable[[], None],
     ) -> None:
         self._database = database
         self._clock = clock
-        self._profile = profile
-        self._officers = officers
+        self.profile, _ = charter.caps(clock.now())
+        """The caps in force."""
+        self._charter = charter
+        self._telling = telling
+        self._told_at: dict[str, float] = {}
         self._metrics = metrics
         self._ringer = ringer
         self._opened = opened
@@ -99,6 +111,10 @@ class Drives:
                 self._log.info("orders_expired", orders=expired)
                 self._ringer.ring()
 
+    def use(self, profile: Profile) -> None:
+        """Take in and judge under these caps from now on."""
+        self.profile = profile
+
     async def judge(self, drive: int) -> None:
         """Judge a drive's canary, if all of it has come to an end."""
         ((still_open, confirmed, failed, _),) = await self._database.rows(
@@ -108,7 +124,7 @@ class Drives:
             open_orders=still_open,
             confirmed=confirmed,
             failed=failed,
-            wrong_share=self._profile.canary_wrong_share,
+            wrong_share=self.profile.canary_wrong_share,
         )
         if verdict is CanaryVerdict.OPEN:
             return
@@ -123,11 +139,18 @@ class Drives:
     async def _take_in(self, drive: Drive) -> None:
         try:
             # Signatures first: a forged list of a million is refused before any of it is read.
-            check_document(drive, self._officers)
-            orders, lines, grounds = await self._lines(drive.id)
+            document, authorities = check_document(
+                drive, self._charter, at=self._clock.now(), place=self._charter.place
+            )
+            await self._check_taken(drive)
+            orders, lines, grounds = await read_list(self._database, drive.id)
             # Hashing forty thousand lines takes a while, and restores do not wait for it.
-            document = await asyncio.to_thread(verify, drive, lines, grounds, self._officers, self._clock.now())
-            await self._register(drive, document, orders, lines)
+            await asyncio.to_thread(
+                verify, drive, lines, grounds, self._charter, self._clock.now(), self._charter.place
+            )
+            if not await self._both_told(drive, document):
+                return
+            await self._register(drive, document, authorities, orders, lines)
         except WarrantRefused as refusal:
             self._metrics.drives.labels(refusal.name).inc()
             self._log.error("warrant_refused", drive=drive.id, reason=refusal.name, **refusal.data)
@@ -139,31 +162,47 @@ class Drives:
             )
             self._opened()
 
-    async def _lines(self, drive: int) -> tuple[list[int], list[Line], set[str]]:
-        orders: list[int] = []
-        lines: list[Line] = []
-        grounds: set[str] = set()
-        async with self._database.transaction() as connection, connection.cursor(name="drive_lines") as cursor:
-            await cursor.execute(_LINES, (drive,))
-            while rows := await cursor.fetchmany(_CHUNK):
-                for order, ground, position, meter, connection_id, paise, bills, notice, fence in rows:
-                    orders.append(order)
-                    grounds.add(ground)
-                    lines.append(
-                        Line(
-                            position=position,
-                            meter=meter,
-                            connection=connection_id,
-                            paise=paise,
-                            bills=bills,
-                            notice_sha256=notice,
-                            fence=fence,
-                        )
-                    )
-                await asyncio.sleep(0)
-        return orders, lines, grounds
+    async def _check_taken(self, drive: Drive) -> None:
+        """A passkey's signature counts only as this interlock's own page took it: verified there, counted, and once.
 
-    async def _register(self, drive: Drive, document: Document, orders: list[int], lines: list[Line]) -> None:
+        :raises WarrantRefused: it was not.
+        """
+        given = {
+            (role, login, signature)
+            for role, login, signature in (
+                ("maker", drive.maker, drive.maker_signature),
+                ("checker", drive.checker, drive.checker_signature),
+            )
+            if is_assertion(signature or "")
+        }
+        if given:
+            taken = set(await self._database.rows(_TAKEN, (drive.warrant,)))
+            if not given <= taken:
+                raise WarrantRefused("warrant_passkey_not_taken", drive.id)
+
+    async def _both_told(self, drive: Drive, document: Document) -> bool:
+        """Whether both signers were told what they signed for; if not, the drive waits and is asked for again."""
+        if time.monotonic() < self._told_at.get(drive.warrant, 0.0):
+            return False
+        rows = await self._database.rows("SELECT name_hi FROM interlock_circle(%s)", (document.circle,))
+        circle = str(rows[0][0]) if rows else str(document.circle)
+        for login in (drive.maker, drive.checker):
+            why = await self._telling.tell(document, self._charter[str(login)], circle)
+            if why:
+                self._metrics.drives.labels("signer_not_told").inc()
+                self._told_at[drive.warrant] = time.monotonic() + _TELL_EVERY_S
+                return False
+        self._told_at.pop(drive.warrant, None)
+        return True
+
+    async def officer_revoked(self, login: str) -> None:
+        """Stop every drive that rests on the signature or the authority of an officer who lost a key."""
+        for (drive,) in await self._database.rows(_RESTING_ON, (login,) * 4):
+            await self._stop(drive, "officer_revoked")
+
+    async def _register(
+        self, drive: Drive, document: Document, authorities: Authorities, orders: list[int], lines: list[Line]
+    ) -> None:
         """Write the verified list down, once.
 
         :raises WarrantRefused: the warrant was used before, or a line leads to no meter or to another circle.
@@ -182,7 +221,9 @@ class Drives:
             document.list_sha256,
             drive.maker,
             drive.checker,
-            self._profile.as_json(),
+            authorities.maker,
+            authorities.checker,
+            self.profile.as_json(),
             document.not_before,
             document.expires_at,
             self._clock.now(),
@@ -218,3 +259,32 @@ class Drives:
             refused += some
         self._log.error("drive_stopped", drive=drive, reason=why, orders_refused=refused)
         self._ringer.ring()
+
+
+async def read_list(database: Database, drive: int) -> tuple[list[int], list[Line], set[str]]:
+    """A drive's cuts in order of position, as the order rows have them: their ids, their lines, their grounds.
+
+    :raises psycopg.Error: the database failed.
+    """
+    orders: list[int] = []
+    lines: list[Line] = []
+    grounds: set[str] = set()
+    async with database.transaction() as connection, connection.cursor(name="drive_lines") as cursor:
+        await cursor.execute(_LINES, (drive,))
+        while rows := await cursor.fetchmany(_CHUNK):
+            for order, ground, position, meter, connection_id, paise, bills, notice, fence in rows:
+                orders.append(order)
+                grounds.add(ground)
+                lines.append(
+                    Line(
+                        position=position,
+                        meter=meter,
+                        connection=connection_id,
+                        paise=paise,
+                        bills=bills,
+                        notice_sha256=notice,
+                        fence=fence,
+                    )
+                )
+            await asyncio.sleep(0)
+    return orders, lines, grounds

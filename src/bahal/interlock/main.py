@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Mapping
 from typing import Final
 
 from bahal.headend.database import FAILURES, Database, Ringer, listen
@@ -13,24 +12,21 @@ from bahal.headend.keys import KeyRing, read_sealing_key
 from bahal.headend.link import Links
 from bahal.headend.metrics import DatabaseMetrics, LinkMetrics
 from bahal.headend.room import Room, room_for_sockets, worker_name
+from bahal.interlock.acts import Acts
+from bahal.interlock.charter import Charter
 from bahal.interlock.clocks import Clocks
-from bahal.interlock.config import InterlockConfig, InterlockMisconfigured, Officer, load_officers
+from bahal.interlock.config import InterlockConfig, InterlockMisconfigured
 from bahal.interlock.deadman import Arming, Watch
 from bahal.interlock.desk import InterlockDesk
 from bahal.interlock.drives import Drives
 from bahal.interlock.letting import Letting
 from bahal.interlock.looks import Looks
 from bahal.interlock.metrics import InterlockMetrics
-from bahal.interlock.profile import load_profile
+from bahal.interlock.profile import Profile
 from bahal.interlock.session import RelayKeys
-from bahal.interlock.warrant import SIGNING_ROLES
-
-
-def signing_key(officers: Mapping[str, Officer], login: str) -> str | None:
-    """The public key of an officer who may sign, or None."""
-    found = officers.get(login)
-    return found.public_key if found is not None and found.role in SIGNING_ROLES else None
-
+from bahal.interlock.signing.server import SigningPage
+from bahal.interlock.signing.taking import Taking
+from bahal.interlock.telling import Telling
 
 LOCKS_IDLE_S: Final = 2.0
 """A worker that stands still with the switch and fences locked gives them up: a payment waits three seconds at most."""
@@ -46,9 +42,9 @@ async def run(config: InterlockConfig) -> None:
     """
     room = Room("interlock")
     interlock = Interlock(config, room)
-    await interlock.database.open()
+    await interlock.open()
     try:
-        page, port = await room.status(config.port)
+        page, port = await interlock.page.listen(interlock.page_config, port=config.port)
         interlock.start()
         ready = {"port": port, "worker": interlock.worker, "profile": interlock.profile.name}
         await room.live(
@@ -59,7 +55,7 @@ async def run(config: InterlockConfig) -> None:
         page.close()
     finally:
         interlock.links.abort_all("connection_lost")
-        await interlock.database.close()
+        await interlock.close()
 
 
 class Interlock:
@@ -69,9 +65,11 @@ class Interlock:
     """
 
     def __init__(self, config: InterlockConfig, room: Room) -> None:
-        officers = load_officers(config.folder)
-        self.profile, self.signers = load_profile(config.folder, officers)
         clock = config.business_clock()
+        place = None if config.page is None else config.page.place()
+        self.page_config = config.page
+        self.charter = charter = Charter(config.folder, place=place)
+        self.profile, self.signers = charter.caps(clock.now())
         try:
             room_key = read_sealing_key(config.folder / "sealing.key")
         except (OSError, ValueError) as wrong:
@@ -80,6 +78,8 @@ class Interlock:
         if concurrency < config.concurrency:
             room.log.warning("fewer_sockets", wanted=config.concurrency, concurrency=concurrency)
             config = config.with_concurrency(concurrency)
+        # Nobody signed for these: whoever holds this folder named them, and everybody may read who they are.
+        room.log.warning("founding_officers", logins=charter.founding, acts=len(charter.acts))
         room.log.info("caps", profile=self.profile.name, signed_by=self.signers, **self.profile.figures())
         self._room = room
         self._poll_s = config.poll_s
@@ -91,6 +91,8 @@ class Interlock:
             metrics=DatabaseMetrics(room.registry),
             idle_s=LOCKS_IDLE_S,
         )
+        # What the page derives for people does not stand in the way of what is claimed and sent.
+        self.pages = Database(config.dsn, room="signing page", connections=2, metrics=self.database.metrics)
         link_metrics, metrics = LinkMetrics(room.registry), InterlockMetrics(room.registry)
         self.links = Links(
             loop=asyncio.get_running_loop(), metrics=link_metrics, reply_s=config.reply_s, connect_s=config.connect_s
@@ -127,23 +129,45 @@ class Interlock:
         self.drives = Drives(
             database=self.database,
             clock=clock,
-            profile=self.profile,
-            officers=officers,
+            charter=charter,
+            telling=Telling(database=self.database, centre=config.sms),
             metrics=metrics,
             ringer=self._ringer,
             opened=self.desk.cuts_opened,
         )
+        self.acts = Acts(
+            database=self.database,
+            worker=self.worker,
+            charter=charter,
+            clock=clock,
+            metrics=metrics,
+            revoked=self.drives.officer_revoked,
+            caps=self._use,
+        )
+        self._asked = asyncio.Event()
+        self.page = SigningPage(
+            taking=Taking(
+                database=self.pages,
+                charter=charter,
+                telling=Telling(database=self.pages, centre=config.sms),
+                clock=clock,
+                metrics=metrics,
+                ringer=self._ringer,
+                rung=self._asked.set,
+            ),
+            registry=room.registry,
+            health=room.health,
+        )
         self.watch = Watch(database=self.database, worker=self.worker, cleared=self.desk.cuts_opened)
         self.desk.watched = lambda: self.watch.looked
-        self.arming = Arming(database=self.database, officers=officers, armed=self.desk.cuts_opened)
+        self.arming = Arming(database=self.database, officers=charter, clock=clock, armed=self.desk.cuts_opened)
         self.letting = Letting(
             database=self.database,
             clock=clock,
             ringer=self._ringer,
-            key_of=lambda login: signing_key(officers, login),
+            key_of=lambda login: charter.signing_key(login, clock.now()),
             opened=self.desk.cuts_opened,
         )
-        self._asked = asyncio.Event()
         self.desk.results_seen = self._results_seen
         link_metrics.open.set_function(lambda: len(self.links.open))
         link_metrics.waiting.set_function(lambda: self.desk.pacing.waiting)
@@ -167,6 +191,19 @@ class Interlock:
             room.part("clocks_give_way", self.clocks.give_way())
             room.part("clocks_done", self.clocks.done.run())
 
+    async def open(self) -> None:
+        """Connect to the database.
+
+        :raises psycopg_pool.PoolTimeout: it does not answer.
+        """
+        await self.database.open()
+        await self.pages.open()
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        await self.pages.close()
+        await self.database.close()
+
     async def drain(self) -> None:
         """Claim nothing more; return when everything in hand has ended and is written."""
         await asyncio.gather(
@@ -185,13 +222,10 @@ class Interlock:
 
     async def _tend(self) -> None:
         """Look after drives and the switch: when a bell or a canary's result asks for it, and every `poll_s`."""
-        stated = False
         while True:
             self._asked.clear()
             try:
-                if not stated:
-                    await self._state_profile()
-                    stated = True
+                await self.acts.tend()
                 await self.arming.tend()
                 await self.letting.tend()
                 await self.desk.mind_switch()
@@ -205,14 +239,16 @@ class Interlock:
                 async with asyncio.timeout(self._poll_s):
                     await self._asked.wait()
 
-    async def _state_profile(self) -> None:
-        """Write down under which caps this interlock works, for those who propose."""
-        profile = self.profile
+    async def _use(self, profile: Profile, signers: tuple[str, ...]) -> None:
+        """Work under these caps, and write it down for those who propose."""
+        self.profile, self.signers = profile, signers
+        self.desk.sender.use(profile)
+        self.drives.use(profile)
         await self.database.rows(
             _STATE_PROFILE,
             (
                 profile.name,
-                list(self.signers),
+                list(signers),
                 json.dumps(profile.figures()),
                 None if profile.clock is None else profile.clock.as_json(),
                 self.worker,

@@ -23,6 +23,18 @@ class InterlockMetrics:
         self.drives = Counter(
             "bahal_interlock_drives_total", "Drives judged, by what was found", ["outcome"], registry=registry
         )
+        self.signatures = Counter(
+            "bahal_interlock_signatures_total",
+            "Passkeys' signatures, by what was found",
+            ["outcome"],
+            registry=registry,
+        )
+        self.acts = Counter(
+            "bahal_interlock_acts_total",
+            "Acts of the charter judged, by what was found",
+            ["outcome"],
+            registry=registry,
+        )
         self.sending = Histogram(
             "bahal_interlock_send_seconds",
             "From asking to the commit",

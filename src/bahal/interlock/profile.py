@@ -1,6 +1,7 @@
 """The caps that every cut stands under: a named profile, signed by two different officers, verified at the start.
 
-No switch turns caps off, and nothing loads a profile later: another one means two signatures and a restart.
+No switch turns caps off. Another profile is an act of the charter (`bahal.interlock.charter`): two sign it, what it
+raises waits a day; what only lowers needs one and holds at once.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from bahal.dlms.clock import LONGEST_SHIFT_S
-from bahal.interlock.config import InterlockMisconfigured, Officer, read_file
-from bahal.interlock.warrant import SIGNING_ROLES
+from bahal.interlock.config import InterlockMisconfigured, read_file
+from bahal.interlock.officers import ALWAYS, Officer
 from bahal.shared.warrant import profile_verified
 
 _NO_FIGURES: Final = ("name", "clock")
@@ -75,6 +76,15 @@ class Profile:
         """Every cap of cuts by its name, without the profile's own."""
         return {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _NO_FIGURES}
 
+    def over(self, other: Profile) -> list[str]:
+        """Which caps are higher than the other's: more cuts, a canary that is smaller or may go wrong more often, or
+        other limits of clocks."""
+        mine, theirs = self.figures(), other.figures()
+        higher = [name for name, figure in mine.items() if name != "canary" and figure > theirs[name]]
+        if self.canary < other.canary:
+            higher.append("canary")
+        return higher + (["clock"] if self.clock not in (None, other.clock) else [])
+
     def as_json(self) -> str:
         """The form that the database's functions read."""
         return json.dumps({"name": self.name, **self.figures()})
@@ -90,7 +100,7 @@ def load_profile(folder: Path, officers: Mapping[str, Officer]) -> tuple[Profile
     if not isinstance(document, str) or not isinstance(signatures, list):
         raise InterlockMisconfigured(file="profile.json", why="document and signatures are missing")
     signers = _signers(document, signatures, officers)
-    return _parsed(document), signers
+    return profile_of(document), signers
 
 
 def _signers(document: str, signatures: list[Any], officers: Mapping[str, Officer]) -> tuple[str, str]:
@@ -99,16 +109,20 @@ def _signers(document: str, signatures: list[Any], officers: Mapping[str, Office
         if not isinstance(entry, dict):
             continue
         officer = officers.get(str(entry.get("login")))
-        if officer is None or officer.role not in SIGNING_ROLES or officer.login in valid:
+        if officer is None or not officer.signs(ALWAYS) or officer.login in valid:
             continue
-        if profile_verified(officer.public_key, str(entry.get("signature")), document):
+        if profile_verified(officer.key_file(ALWAYS), str(entry.get("signature")), document):
             valid.append(officer.login)
     if len(valid) < 2:
         raise InterlockMisconfigured(file="profile.json", why="two different officers must sign the caps")
     return valid[0], valid[1]
 
 
-def _parsed(document: str) -> Profile:
+def profile_of(document: str) -> Profile:
+    """A profile from its document.
+
+    :raises InterlockMisconfigured: it is none, or a figure is senseless.
+    """
     try:
         stated = json.loads(document)
         values = {each.name: stated[each.name] for each in fields(Profile) if each.name != "clock"}

@@ -43,6 +43,10 @@ class Sender:
         self.cuts: Batcher[RelaySession] = Batcher(self._send_cuts, most=BATCH, linger_s=LINGER_S)
         self.restores: Batcher[RelaySession] = Batcher(self._send_restores, most=BATCH, linger_s=0.0)
 
+    def use(self, profile: Profile) -> None:
+        """Send under these caps from now on."""
+        self._caps = profile.as_json()
+
     def put(self, session: RelaySession) -> None:
         """A session whose relay was read and must move."""
         (self.cuts if session.claim.kind == CUT else self.restores).put(session)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bahal.interlock.config import Officer
-from bahal.shared.warrant import LONGEST, Document, Line, list_sha256, verified
+from bahal.interlock.officers import NoAuthority, Officer, authority_of, wrong_with
+from bahal.shared.passkey import Place
+from bahal.shared.warrant import LONGEST, Document, Line, list_sha256
 
-SIGNING_ROLES: Final = frozenset({"executive_engineer", "superintending_engineer"})
 GROUNDS: Final = frozenset({"nonpayment_s56", "own_request", "safety", "theft_s135"})
 """Grounds whose list two officers sign; each has its own derivation in the database. Prepaid has a standing warrant of
 another form, and is refused."""
@@ -25,6 +25,23 @@ REFUSALS: Final = frozenset(
         "warrant_of_another_drive",
         "warrant_unsigned",
         "warrant_officer_unknown",
+        "warrant_over_officers_cap",
+        "warrant_delegation_elsewhere",
+        "warrant_delegation_over",
+        "warrant_delegation_over_cap",
+        "warrant_delegation_void",
+        "warrant_one_authority",
+        "warrant_passkey_unknown",
+        "warrant_passkey_malformed",
+        "warrant_passkey_key",
+        "warrant_passkey_kind",
+        "warrant_passkey_challenge",
+        "warrant_passkey_origin",
+        "warrant_passkey_cross_origin",
+        "warrant_passkey_host",
+        "warrant_passkey_user_absent",
+        "warrant_passkey_user_unverified",
+        "warrant_passkey_not_taken",
         "warrant_one_officer",
         "warrant_signature_wrong",
         "warrant_list_differs",
@@ -70,11 +87,23 @@ class Drive:
     expires_at: datetime
 
 
-def check_document(drive: Drive, officers: Mapping[str, Officer]) -> Document:
+@dataclass(frozen=True, slots=True)
+class Authorities:
+    """By whose authority the two officers signed: their own logins, or those of whom they stand in for."""
+
+    maker: str
+    checker: str
+
+
+def check_document(
+    drive: Drive, officers: Mapping[str, Officer], *, at: datetime, place: Place | None = None
+) -> tuple[Document, Authorities]:
     """The document of this drive, if it is one, two different officers signed it, and the drive's row repeats it.
 
     Needs none of the list: what is forged is refused before it costs anything.
 
+    :param at: business time, by which keys and delegations are valid.
+    :param place: where passkeys sign.
     :raises WarrantRefused: with the first thing that is wrong.
     """
 
@@ -88,7 +117,7 @@ def check_document(drive: Drive, officers: Mapping[str, Officer]) -> Document:
             raise ValueError("circle, orders, sum and cap are whole numbers")
     except ValueError as wrong:
         raise refuse("warrant_not_canonical", why=str(wrong)) from wrong
-    _check_signatures(drive, officers, refuse)
+    authorities = _check_signatures(drive, document, officers, at, place, refuse)
     if (document.warrant, document.maker, document.not_before, document.expires_at, document.list_sha256) != (
         drive.warrant,
         drive.maker,
@@ -97,11 +126,16 @@ def check_document(drive: Drive, officers: Mapping[str, Officer]) -> Document:
         drive.list_sha256,
     ):
         raise refuse("warrant_of_another_drive")
-    return document
+    return document, authorities
 
 
 def verify(
-    drive: Drive, lines: Sequence[Line], grounds: Collection[str], officers: Mapping[str, Officer], at: datetime
+    drive: Drive,
+    lines: Sequence[Line],
+    grounds: Collection[str],
+    officers: Mapping[str, Officer],
+    at: datetime,
+    place: Place | None = None,
 ) -> Document:
     """The document of this drive, if two different officers signed exactly this list.
 
@@ -111,10 +145,20 @@ def verify(
     :raises WarrantRefused: with the first thing that is wrong.
     """
 
+    document, _ = check_document(drive, officers, at=at, place=place)
+    check_list(drive, document, lines, grounds, at)
+    return document
+
+
+def check_list(drive: Drive, document: Document, lines: Sequence[Line], grounds: Collection[str], at: datetime) -> None:
+    """Refuse a list that is not the document's, or a document whose time or figures do not hold.
+
+    :raises WarrantRefused: with the first thing that is wrong.
+    """
+
     def refuse(name: str, **data: object) -> WarrantRefused:
         return WarrantRefused(name, drive.id, **data)
 
-    document = check_document(drive, officers)
     if document.circle != drive.office:
         raise refuse("warrant_other_circle", circle=document.circle)
     if document.ground not in GROUNDS or set(grounds) != {document.ground}:
@@ -131,7 +175,6 @@ def verify(
         raise refuse("warrant_too_long")
     if at >= document.expires_at:
         raise refuse("warrant_expired")
-    return document
 
 
 def _digest(lines: Sequence[Line]) -> str:
@@ -141,20 +184,31 @@ def _digest(lines: Sequence[Line]) -> str:
         return ""
 
 
-def _check_signatures(drive: Drive, officers: Mapping[str, Officer], refuse: Callable[..., WarrantRefused]) -> None:
+def _check_signatures(
+    drive: Drive,
+    document: Document,
+    officers: Mapping[str, Officer],
+    at: datetime,
+    place: Place | None,
+    refuse: Callable[..., WarrantRefused],
+) -> Authorities:
     if drive.checker is None or drive.checker_signature is None:
         raise refuse("warrant_unsigned")
-    maker, checker = officers.get(drive.maker), officers.get(drive.checker)
-    for login, officer in ((drive.maker, maker), (drive.checker, checker)):
-        if officer is None or officer.role not in SIGNING_ROLES:
-            raise refuse("warrant_officer_unknown", login=login)
-    assert maker is not None
-    assert checker is not None
-    if maker.login == checker.login or maker.public_key == checker.public_key:
-        raise refuse("warrant_one_officer", login=maker.login)
-    for role, officer, signature in (
-        ("maker", maker, drive.maker_signature),
-        ("checker", checker, drive.checker_signature),
+    if drive.maker == drive.checker:
+        raise refuse("warrant_one_officer", login=drive.maker)
+    authorities = []
+    for role, login, signature in (
+        ("maker", drive.maker, drive.maker_signature),
+        ("checker", drive.checker, drive.checker_signature),
     ):
-        if not verified(officer.public_key, signature, drive.document, role):
-            raise refuse("warrant_signature_wrong", role=role)
+        try:
+            authorities.append(authority_of(login, document, officers, at))
+        except NoAuthority as none:
+            raise refuse(none.name, login=login) from none
+        wrong = wrong_with(signature, officers[login], drive.document, role, place, at)
+        if wrong:
+            raise refuse(wrong, role=role)
+    if authorities[0] == authorities[1]:
+        # Two people, and one authority lent and used twice.
+        raise refuse("warrant_one_authority", login=authorities[0])
+    return Authorities(*authorities)

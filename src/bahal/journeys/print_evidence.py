@@ -10,6 +10,7 @@ from bahal.foundation.audit.sentences import sentence
 from bahal.gateways.paper.sheets import EvidenceSheet, Part, Words
 from bahal.journeys.print_bill import COMPANY
 from bahal.shared.money import rupees
+from bahal.shared.passkey import is_assertion
 from bahal.shared.text import INDIA
 from bahal.shared.words import WORDS, word
 
@@ -134,6 +135,21 @@ def _step(step: dict[str, Any]) -> tuple[Words, str]:
     )
 
 
+def _signer(officer: dict[str, Any]) -> str:
+    """Who signed with which key; a passkey's signature with the page it was given on."""
+    by, signature = "", str(officer["signature"])
+    if is_assertion(signature):
+        by, signature = f"पासकी · passkey, {officer['page']['origin']}\n", json.loads(signature)["signature"]
+    stands_for = officer.get("authority", officer["login"])
+    place = "" if stands_for == officer["login"] else f" ({stands_for} के स्थान पर · in place of {stands_for})"
+    digits = " ".join(officer["public_key"][at : at + 64] for at in range(0, len(officer["public_key"]), 64))
+    told = " ".join(signature[at : at + 64] for at in range(0, len(signature), 64))
+    return (
+        f"{officer['login']} · {officer.get('name_hi', '')} {officer.get('name', '')}"
+        f" · {_both(officer.get('role', ''), 'roles')}{place}\n{by}चाबी · key {digits}\nहस्ताक्षर · signature {told}"
+    )
+
+
 def _warrant(warrant: dict[str, Any] | None) -> list[Part]:
     if warrant is None:
         return []
@@ -155,9 +171,7 @@ def _warrant(warrant: dict[str, Any] | None) -> list[Part]:
         rows.append(
             (
                 words,
-                f"{officer['login']} · {officer.get('name_hi', '')} {officer.get('name', '')}"
-                f" · {_both(officer.get('role', ''), 'roles')}\nचाबी · key {officer['public_key']}\n"
-                f"हस्ताक्षर · signature {officer['signature'][:64]} {officer['signature'][64:]}",
+                _signer(officer),
             )
         )
     return [Part(Words("वारंट और दो हस्ताक्षर", "Warrant and two signatures"), rows)]

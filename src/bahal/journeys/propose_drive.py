@@ -1,4 +1,5 @@
-"""The maker proposes a drive: his signed document, and the list derived again and found the same."""
+"""The maker proposes a drive: his document, signed or still to be signed on the interlock's page, and the list derived
+again and found the same."""
 
 import uuid
 from dataclasses import dataclass
@@ -32,13 +33,14 @@ class Proposed:
 def propose_drive(
     *,
     document: str,
-    signature: str,
+    signature: str | None,
     name: str,
     at: datetime,
     business_at: datetime,
     selection: Selection = EVERYBODY,
 ) -> Proposed:
-    """Propose the drive of a document that its maker has signed, drafted for the same selection.
+    """Propose the drive of a document that its maker has signed, or, without a signature, will sign on the page. It was
+    drafted for the same selection.
 
     :raises WarrantMalformed: not a warrant in canonical form, of another ground, or with a wrong time or cap.
     :raises OfficeUnknown: its circle does not exist.
@@ -54,7 +56,7 @@ def propose_drive(
     with transaction():
         get_circle(office=signed.circle)
         maker = signing_officer(login=signed.maker)
-        if not verified(maker.public_key, signature, document, "maker"):
+        if signature is not None and not verified(maker.public_key, signature, document, "maker"):
             raise SignatureWrong(officer=signed.maker)
         used = drive_of_warrant(warrant=signed.warrant)
         if used is not None:
@@ -74,7 +76,7 @@ def propose_drive(
             list_sha256=signed.list_sha256,
             document=document,
             maker=signed.maker,
-            maker_signature=signature,
+            maker_signature=signature or "",
             policy=signed.policy,
             not_before=signed.not_before,
             expires_at=signed.expires_at,
@@ -101,6 +103,7 @@ def propose_drive(
                 "list_sha256": signed.list_sha256,
                 "facts_sha256": derivation.sha256,
                 "policy": signed.policy,
+                "signed": signature is not None,
                 "funnel": eligible.funnel.as_json(),
                 "selection": selection.as_json(),
             },

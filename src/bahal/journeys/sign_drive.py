@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from bahal.domains.staff.queries import signing_officer
-from bahal.domains.supply.errors import DriveExpired, DriveNotInState, SameOfficer, SignatureWrong
+from bahal.domains.supply.errors import DriveExpired, DriveNotInState, MakerUnsigned, SameOfficer, SignatureWrong
 from bahal.domains.supply.operations import authorise
 from bahal.domains.supply.queries import drive_locked
 from bahal.foundation.audit.operations import record
@@ -16,6 +16,7 @@ def sign_drive(*, drive: int, checker: str, signature: str, at: datetime, busine
 
     :raises DriveUnknown: no such drive.
     :raises DriveNotInState: it does not wait for a signature.
+    :raises MakerUnsigned: its maker has not signed it yet.
     :raises DriveExpired: the warrant's time is over.
     :raises OfficerUnknown: no such officer.
     :raises OfficerMayNotSign: his role does not sign drives.
@@ -28,6 +29,8 @@ def sign_drive(*, drive: int, checker: str, signature: str, at: datetime, busine
             raise DriveNotInState(drive=drive, state=found.state, wanted="proposed")
         if business_at >= found.expires_at:
             raise DriveExpired(drive=drive, expires_at=found.expires_at)
+        if not found.maker_signature:
+            raise MakerUnsigned(drive=drive, officer=found.maker)
         if checker == found.maker:
             raise SameOfficer(officer=checker)
         officer = signing_officer(login=checker)

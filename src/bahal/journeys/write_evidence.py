@@ -25,13 +25,15 @@ from bahal.journeys.print_evidence import sheet_of
 from bahal.journeys.show_bill import show_bills
 from bahal.shared.frames import unpacked
 from bahal.shared.merkle import inclusion, leaf_hash
+from bahal.shared.passkey import is_assertion
 from bahal.shared.verify_evidence import FORMAT, fingerprint_of, manifest_of, pdf_message, rendered, seal_message
 from bahal.shared.warrant import Line
 
 PROVES = (
     (
-        "दोनों अधिकारियों और कंपनी के हस्ताक्षर (Ed25519) कोई भी सार्वजनिक चाबी से जाँच सकता है।",
-        "Both officers' and the company's signatures (Ed25519) can be checked by anybody who has the public keys.",
+        "दोनों अधिकारियों और कंपनी के हस्ताक्षर (Ed25519 या पासकी) कोई भी सार्वजनिक चाबी से जाँच सकता है।",
+        "Both officers' and the company's signatures (Ed25519 or passkeys) can be checked by anybody who has the public"
+        " keys.",
     ),
     (
         "मीटर के फ़्रेमों का टैग सममित चाबी का है: वह केवल चाबी रखने वाले को सिद्ध करता है, क्योंकि वही उसे बना भी सकता है।"
@@ -199,10 +201,12 @@ def _warrant(drive: dict[str, Any], order: dict[str, Any]) -> dict[str, Any]:
     ]
     index = order["position"]
     used = one("SELECT used_at FROM interlock_warrant WHERE drive = %s", drive["id"])
+    authorities = one("SELECT maker_authority, checker_authority FROM interlock_warrant WHERE drive = %s", drive["id"])
+    maker_for, checker_for = authorities or (drive["maker"], drive["checker"])
     return {
         "document": drive["document"],
-        "maker": _officer(drive["maker"], drive["maker_signature"]),
-        "checker": _officer(drive["checker"], drive["checker_signature"]),
+        "maker": _officer(drive["maker"], drive["maker_signature"]) | {"authority": maker_for},
+        "checker": _officer(drive["checker"], drive["checker_signature"]) | {"authority": checker_for},
         "proposed_at": drive["proposed_at"],
         "signed_at": drive["signed_at"],
         "used_at": None if used is None else _plain(used[0]),
@@ -216,7 +220,21 @@ def _warrant(drive: dict[str, Any], order: dict[str, Any]) -> dict[str, Any]:
 
 def _officer(login: str | None, signature: str | None) -> dict[str, Any]:
     officer = _row("SELECT login, name, name_hi, role, public_key FROM staff_officer WHERE login = %s", login)
-    return {**(officer or {"login": login, "public_key": ""}), "signature": signature or ""}
+    stated = {**(officer or {"login": login, "public_key": ""}), "signature": signature or ""}
+    if is_assertion(signature or ""):
+        # What the interlock's page took it with; whether it holds, the signature says by itself.
+        key = _row(
+            "SELECT credential, cose, origin, host FROM interlock_signature WHERE officer = %s AND signature = %s",
+            login,
+            signature,
+        )
+        if key is not None:
+            stated |= {
+                "public_key": key["cose"],
+                "credential": key["credential"],
+                "page": {"origin": key["origin"], "host": key["host"]},
+            }
+    return stated
 
 
 def _result(row: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Nothing here follows from the seed: these are real secrets of this instance, in 
 import base64
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -22,13 +23,13 @@ SIGNERS = ("ee", "se")
 
 _BILASPUR_DIVISION, _TIFRA_CENTRE = 101, 301
 
-# login, name, name in Hindi, role, office
+# login, name, name in Hindi, role, office, telephone
 _POSTS = (
-    ("ee", "Anita Chandrakar", "अनीता चंद्राकर", "executive_engineer", _BILASPUR_DIVISION),
-    ("se", "Rajkumar Tiwari", "राजकुमार तिवारी", "superintending_engineer", CIRCLE),
-    ("cashier", "Sushila Sahu", "सुशीला साहू", "cashier", _TIFRA_CENTRE),
-    ("lineman", "Bharat Netam", "भरत नेताम", "lineman", _TIFRA_CENTRE),
-    ("vigilance", "Yusuf Khan", "यूसुफ ख़ान", "vigilance", CIRCLE),
+    ("ee", "Anita Chandrakar", "अनीता चंद्राकर", "executive_engineer", _BILASPUR_DIVISION, "5550000901"),
+    ("se", "Rajkumar Tiwari", "राजकुमार तिवारी", "superintending_engineer", CIRCLE, "5550000902"),
+    ("cashier", "Sushila Sahu", "सुशीला साहू", "cashier", _TIFRA_CENTRE, "5550000903"),
+    ("lineman", "Bharat Netam", "भरत नेताम", "lineman", _TIFRA_CENTRE, "5550000904"),
+    ("vigilance", "Yusuf Khan", "यूसुफ ख़ान", "vigilance", CIRCLE, "5550000905"),
 )
 
 
@@ -41,6 +42,7 @@ class Officer:
     name_hi: str
     role: str
     office: int
+    phone: str
     password: str = field(repr=False)
     totp_secret: str = field(repr=False)
     public_key: str
@@ -68,8 +70,13 @@ class Caps(Protocol):
         ...
 
 
-def enrol(home: Home, *, profile: Caps) -> tuple[Officer, ...]:
-    """Make the officers and tell the interlock of them: whose signatures count, and the caps signed by two of them."""
+def enrol(
+    home: Home, *, profile: Caps, passkeys: Mapping[str, Mapping[str, object]] | None = None
+) -> tuple[Officer, ...]:
+    """Make the officers and tell the interlock of them: whose signatures count, and the caps signed by two of them.
+
+    `passkeys`: credential, COSE key and count of those who found with one, by login.
+    """
     officers = prepare_officers(home)
     room = home.path / "interlock"
     room.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -89,7 +96,17 @@ def enrol(home: Home, *, profile: Caps) -> tuple[Officer, ...]:
         room / "officers.json",
         {
             "officers": [
-                {"login": each.login, "role": each.role, "public_key": each.public_key}
+                {
+                    "login": each.login,
+                    "name": each.name,
+                    "name_hi": each.name_hi,
+                    "role": each.role,
+                    "office": each.office,
+                    "circle": CIRCLE,
+                    "phone": each.phone,
+                    "public_key": each.public_key,
+                    "passkeys": [dict(passkeys[each.login])] if passkeys and each.login in passkeys else [],
+                }
                 for each in officers
                 if each.login in SIGNERS
             ]
@@ -117,7 +134,7 @@ def read_key(path: Path) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(path.read_text(encoding="ascii")))
 
 
-def _officer(folder: Path, login: str, name: str, name_hi: str, role: str, office: int) -> Officer:
+def _officer(folder: Path, login: str, name: str, name_hi: str, role: str, office: int, phone: str) -> Officer:
     key_file = folder / f"{login}.key"
     kept = read_json(folder / f"{login}.json")
     if kept is None or not key_file.exists():
@@ -138,6 +155,7 @@ def _officer(folder: Path, login: str, name: str, name_hi: str, role: str, offic
         name_hi=name_hi,
         role=role,
         office=office,
+        phone=phone,
         password=kept["password"],
         totp_secret=kept["totp_secret"],
         public_key=read_key(key_file).public_key().public_bytes_raw().hex(),

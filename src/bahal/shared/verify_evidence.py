@@ -5,12 +5,14 @@ one byte was altered, and names what was. Give it the keys and the roots from wh
 
     python verify_evidence.py PACK.json --keys keys.json --roots audit_roots.jsonl
 
-`keys.json` is `{"evidence": "64 hex digits", "officers": {"login": "64 hex digits"}}`. Without it the keys are those
+`keys.json` is `{"evidence": "64 hex digits", "officers": {"login": "64 hex digits"}, "page": {"origin", "host"}}`; an
+officer with several keys has a list of them, a passkey's is its COSE key in hexadecimal. Without it the keys are those
 that the pack states of itself, which proves that it agrees with itself and no more; without the roots the same holds of
 its audit. Exit code: 0 everything agrees, 1 something does not, 2 the file is no pack.
 
 What is checked, in this order: the file's form, byte by byte; each value against the signed list of their hashes
-(SHA-256); the signature on that list (Ed25519, RFC 8032); both officers' signatures on the warrant; the consumer's line
+(SHA-256); the signature on that list (Ed25519, RFC 8032); both officers' signatures on the warrant (Ed25519, or a
+passkey's over SHA-256 of the same bytes: W3C Web Authentication, level 2); the consumer's line
 in the signed list and the audit's entries in their root (Merkle trees, RFC 6962, section 2.1); and whether what the
 pack tells agrees: the line with the order, the notice, its days, the reminders, the bills' lines with their sums, the
 policy, the hour and the frames.
@@ -19,6 +21,7 @@ policy, the hour and the frames.
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import json
 import sys
@@ -28,6 +31,8 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 FORMAT = 1
@@ -103,6 +108,48 @@ def signed(public_key: str, signature: str, message: bytes) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def cose_verified(cose: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether a passkey's holder signed: a COSE key (RFC 9052) of ES256, EdDSA or RS256, in CTAP2's form of bytes."""
+    try:
+        if cose[:10].hex() == "a5010203262001215820" and cose[42:45].hex() == "225820" and len(cose) == 77:
+            x, y = int.from_bytes(cose[10:42]), int.from_bytes(cose[45:])
+            point = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+            point.verify(signature, message, ec.ECDSA(hashes.SHA256()))
+        elif cose[:10].hex() == "a4010103272006215820" and len(cose) == 42:
+            Ed25519PublicKey.from_public_bytes(cose[10:]).verify(signature, message)
+        elif cose[:11].hex() == "a401030339010020590100" and cose[267:].hex() == "2143010001":
+            modulus = rsa.RSAPublicNumbers(65537, int.from_bytes(cose[11:267])).public_key()
+            modulus.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
+        else:
+            return False
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def passkey_wrong(officer: dict[str, Any], message: bytes) -> str:
+    """What is wrong with a passkey's signature over a message: a word, or nothing.
+
+    A passkey signs the page's host, that its user was verified (PIN or finger), and what the browser states: the kind,
+    the page's origin and SHA-256 of the message.
+    """
+    given = json.loads(officer["signature"])
+    data, client_data = bytes.fromhex(given["authenticator_data"]), bytes.fromhex(given["client_data"])
+    client, page = json.loads(client_data), officer["page"]
+    asked = base64.urlsafe_b64encode(hashlib.sha256(message).digest()).rstrip(b"=").decode()
+    cose, signature = bytes.fromhex(officer["public_key"]), bytes.fromhex(given["signature"])
+    points = (
+        ("credential", given["credential"] == officer["credential"]),
+        ("kind", client["type"] == "webauthn.get" and client.get("crossOrigin", False) is False),
+        ("document", client["challenge"] == asked),
+        ("origin", client["origin"] == page["origin"]),
+        ("host", data[:32] == hashlib.sha256(page["host"].encode()).digest()),
+        ("user not verified", len(data) == 37 and data[32] & 0x05 == 0x05),
+        ("signature", cose_verified(cose, signature, data + hashlib.sha256(client_data).digest())),
+    )
+    return next((word for word, holds in points if not holds), "")
 
 
 def root_from(leaf: bytes, index: int, size: int, path: list[str]) -> str:
@@ -189,14 +236,7 @@ class Examination:
         text, maker, checker = warrant["document"], warrant["maker"], warrant["checker"]
         document = json.loads(text)
         for role, officer in (("maker", maker), ("checker", checker)):
-            self.must(
-                signed(officer["public_key"], officer["signature"], WARRANT_CONTEXT + f"{role}\x00{text}".encode()),
-                f"signature wrong: warrant.{role}",
-                f"{officer['login']} signed the warrant as its {role}",
-            )
-            if self.keys is not None:
-                published = self.keys.get("officers", {}).get(officer["login"])
-                self.must(officer["public_key"] == published, f"key not the published one: warrant.{role}.public_key")
+            self._officer(role, officer, WARRANT_CONTEXT + f"{role}\x00{text}".encode())
         two = maker["login"] != checker["login"] and maker["public_key"] != checker["public_key"]
         self.must(two and document["maker"] == maker["login"], "not two officers: warrant")
         line = warrant["line"]
@@ -207,6 +247,28 @@ class Examination:
             f"line {line['index'] + 1} of the {document['orders']} that were signed is this consumer's",
         )
         self._line(line["text"], document)
+
+    def _officer(self, role: str, officer: dict[str, Any], message: bytes) -> None:
+        """One officer's signature, by his key file or by his passkey, and whether the key is a published one of his."""
+        by, wrong = "", ""
+        if officer["signature"].startswith("{"):
+            by, wrong = " by passkey", passkey_wrong(officer, message)
+        elif not signed(officer["public_key"], officer["signature"], message):
+            wrong = "signature"
+        self.must(
+            not wrong,
+            f"signature wrong: warrant.{role}" + (f" ({wrong})" if by else ""),
+            f"{officer['login']} signed the warrant as its {role}{by}",
+        )
+        stands_for = officer.get("authority", officer["login"])
+        if stands_for != officer["login"]:
+            self.remarks.append(f"{officer['login']} signed as {role} in place of {stands_for}")
+        if self.keys is not None:
+            published = self.keys.get("officers", {}).get(officer["login"])
+            known = published if isinstance(published, list) else [published]
+            self.must(officer["public_key"] in known, f"key not the published one: warrant.{role}.public_key")
+            if by and self.keys.get("page") is not None:
+                self.must(officer["page"] == self.keys["page"], f"page not the published one: warrant.{role}.page")
 
     def _line(self, text: str, document: dict[str, Any]) -> None:
         """The line against the rest of the pack: position, meter, connection, paise, bills, notice, fence."""

@@ -6,6 +6,7 @@ the same digest; whatever differs by a byte is refused by the signature. Amounts
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -93,6 +94,11 @@ def message(document: str, role: str) -> bytes:
     if role not in ("maker", "checker"):
         raise ValueError(role)
     return SIGNATURE_CONTEXT + role.encode() + b"\x00" + document.encode()
+
+
+def challenge(document: str, role: str) -> bytes:
+    """What a passkey is asked to sign: SHA-256 over warrant id, nonce, cap, expiry, the list's root and the role."""
+    return hashlib.sha256(message(document, role)).digest()
 
 
 def sign(key: Ed25519PrivateKey, document: str, role: str) -> str:

@@ -19,6 +19,38 @@ class OfficerMayNotSign(Refusal):
     en = "{login} ({role}) may not sign a drive."
 
 
+class AmendmentUnknown(Refusal):
+    """No such act."""
+
+    code = "amendment_unknown"
+    hi = "बदलाव {number} नहीं मिला।"
+    en = "There is no amendment {number}."
+
+
+class AmendmentOver(Refusal):
+    """The interlock has judged it."""
+
+    code = "amendment_over"
+    hi = "बदलाव {number} पर निर्णय हो चुका है: {outcome}।"
+    en = "Amendment {number} was judged already: {outcome}."
+
+
+class AmendmentMalformed(Refusal):
+    """Not an act of the charter."""
+
+    code = "amendment_malformed"
+    hi = "बदलाव ठीक नहीं: {why}"
+    en = "The amendment is malformed: {why}"
+
+
+class CandidateUnknown(Refusal):
+    """No such passkey was made on the page."""
+
+    code = "candidate_unknown"
+    hi = "पहचान संख्या {fingerprint} की कोई पासकी नहीं बनी।"
+    en = "No passkey with number {fingerprint} was made."
+
+
 class OfficerMalformed(Refusal):
     """An officer has a role of the list and an Ed25519 key."""
 

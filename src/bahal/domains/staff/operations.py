@@ -1,4 +1,4 @@
-"""Enrolling officers."""
+"""Enrolling officers, and carrying acts of the charter to the interlock."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,8 +7,9 @@ from django.contrib.auth.hashers import make_password
 
 from bahal.domains.staff.errors import OfficerMalformed
 from bahal.domains.staff.models import ROLES
-from bahal.foundation.rows import run
+from bahal.foundation.rows import run, value
 from bahal.foundation.transactions import transaction_required
+from bahal.shared.charter import Act
 
 
 class NewOfficer(NamedTuple):
@@ -44,6 +45,25 @@ def enrol(officers: Sequence[NewOfficer]) -> list[NewOfficer]:
         ):
             new.append(each)
     return new
+
+
+@transaction_required
+def ask_act(act: Act, document: str) -> int:
+    """Write an act down for the interlock to judge, once; its id."""
+    run(
+        "INSERT INTO interlock_act (sha256, act, document, asked_by) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        act.sha256,
+        act.act,
+        document,
+        act.asked_by,
+    )
+    return int(value("SELECT id FROM interlock_act WHERE sha256 = %s", act.sha256))
+
+
+@transaction_required
+def sign_act(act: int, *, officer: str, signature: str) -> None:
+    """Add a signature to an act. Whether it holds, the interlock says."""
+    run("INSERT INTO interlock_act_signature (act, officer, signature) VALUES (%s, %s, %s)", act, officer, signature)
 
 
 def _hexadecimal(text: str) -> bool:

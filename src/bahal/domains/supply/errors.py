@@ -53,6 +53,14 @@ class SameOfficer(Refusal):
     en = "{officer} made this proposal: the second signature must be another officer's."
 
 
+class MakerUnsigned(Refusal):
+    """The maker signs before the checker."""
+
+    code = "maker_unsigned"
+    hi = "अभियान {drive} पर पहले {officer} को इंटरलॉक के पृष्ठ पर हस्ताक्षर करना है।"
+    en = "{officer} has to sign drive {drive} on the interlock's page first."
+
+
 class SignatureWrong(Refusal):
     """The signature is not this officer's over this document."""
 

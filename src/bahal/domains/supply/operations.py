@@ -208,6 +208,12 @@ def propose_orders(
 
 
 @transaction_required
+def keep_maker_signature(drive: Drive, *, signature: str) -> None:
+    """Add the maker's signature to a locked drive that was proposed without one."""
+    run("UPDATE supply_drive SET maker_signature = %s WHERE id = %s AND maker_signature = ''", signature, drive.id)
+
+
+@transaction_required
 def authorise(drive: Drive, *, checker: str, signature: str, at: datetime) -> int:
     """Add the second signature to a locked drive and authorise its proposed cuts; how many."""
     run(

@@ -44,6 +44,7 @@ class Drive(NamedTuple):
     list_sha256: str
     document: str
     maker: str
+    maker_signature: str
     checker: str | None
     policy: str
     not_before: datetime
@@ -170,6 +171,32 @@ def drive_locked(*, drive: int) -> Drive:
     if row is None:
         raise DriveUnknown(drive=drive)
     return Drive(*row)
+
+
+class PageSignature(NamedTuple):
+    """A passkey's signature over a drive, as the interlock's page took it. `authority`: his own login, or that of the
+    officer he stands in for."""
+
+    role: str
+    officer: str
+    authority: str
+    credential: str
+    signature: str
+
+
+def signatures_waiting(*, drive: int | None = None) -> dict[int, list[PageSignature]]:
+    """What the page took and the drive does not have yet, the maker's first, by drive."""
+    found: dict[int, list[PageSignature]] = {}
+    for number, *rest in many(
+        "SELECT d.id, s.role, s.officer, s.authority, s.credential, s.signature FROM interlock_signature s"
+        " JOIN supply_drive d ON d.warrant = s.warrant WHERE d.state = 'proposed' AND (%s::bigint IS NULL OR d.id = %s)"
+        " AND CASE s.role WHEN 'maker' THEN d.maker_signature = '' ELSE d.checker IS NULL END"
+        " ORDER BY d.id, s.role DESC",
+        drive,
+        drive,
+    ):
+        found.setdefault(number, []).append(PageSignature(*rest))
+    return found
 
 
 def latest_drive() -> int | None:

@@ -13,11 +13,11 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import psycopg
 import typer
@@ -29,6 +29,9 @@ from bahal.shared.database import dsn_of
 from bahal.shared.errors import Refusal
 from bahal.shared.home import Home
 
+if TYPE_CHECKING:
+    from bahal.rehearsal.hostile.authenticator import StolenPasskey
+
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as one JSON object.")]
 
 MONDAY: Final = date(2025, 11, 24)
@@ -36,6 +39,8 @@ TEN: Final = datetime(2025, 11, 24, 4, 30, tzinfo=UTC)
 OTHER_CIRCLE: Final = 9001
 LIMIT_S: Final = 60.0
 LINES: Final = 4
+KINDS: Final = 16
+"""Kinds of forged warrants (`bahal.rehearsal.hostile.warrants`)."""
 
 
 class DrillFailed(Refusal):
@@ -120,7 +125,7 @@ def cut_all(
 class _Drill:
     """The instance under attack."""
 
-    def __init__(self, home: Home, meters: int) -> None:
+    def __init__(self, home: Home, meters: int, passkeys: Mapping[str, StolenPasskey]) -> None:
         self.home = home
         self._meters = meters
         self._clock = RehearsalClock(home.run / "clock.json")
@@ -130,6 +135,7 @@ class _Drill:
         self._lawful: list[tuple[str, int]] = []
         self._drive = 0
         self._genuine: Any = None
+        self._passkeys = passkeys
 
     def people(self) -> None:
         """Connections, debts, officers and meters, each by its own journey."""
@@ -203,7 +209,7 @@ class _Drill:
         :raises DrillUnproven: it broke down before it had tried all.
         """
         path = self.home.path / "hostile.json"
-        self._material(warrants // 10 or 1).write(path)
+        self._material(warrants // KINDS + 1).write(path)
         # It inherits nothing that could lead it to the interlock's folder.
         environ = {k: v for k, v in os.environ.items() if not k.startswith("BAHAL_") and k != "DATABASE_URL"}
         ran = subprocess.run(
@@ -252,13 +258,16 @@ class _Drill:
 
         def far(n: int) -> list[list[Any]]:
             """Four of the last targets; those of one round of forgeries do not meet."""
-            return targets[-LINES * (1 + n % 14) : len(targets) - LINES * (n % 14)]
+            return targets[-LINES * (1 + n % 21) : len(targets) - LINES * (n % 21)]
 
         return Material(
             app_dsn=dsn_of("app", home=self.home),
             secrets={name: self.home.secret(name) or {} for name in ("django", "sms", "bank")},
             links=str(self.home.socket("links.sock")),
             stolen_key=self._officers["ee"].key().private_bytes_raw().hex(),
+            stolen_passkey=self._passkeys["ee"],
+            origin=str(self._endpoints()["interlock"]),
+            web=str(self._endpoints()["web"]),
             stolen_login="ee",
             other_login="se",
             circle=CIRCLE,
@@ -268,13 +277,22 @@ class _Drill:
             genuine=self._genuine,
             expired=[self._signed(far(n), circle=CIRCLE, not_before=now - timedelta(hours=5)) for n in range(each)],
             elsewhere=[self._signed(far(n + 7), circle=OTHER_CIRCLE, not_before=now) for n in range(each)],
+            past_the_page=[
+                self._signed(far(n + 14), circle=CIRCLE, not_before=now, by_passkey=True) for n in range(each)
+            ],
             targets=targets,
         )
 
-    def _signed(self, targets: Sequence[Sequence[Any]], *, circle: int, not_before: datetime) -> Any:
-        """What two officers sign, though not for this hour or not for this circle."""
+    def _endpoints(self) -> dict[str, Any]:
+        stated: dict[str, Any] = json.loads((self.home.run / "endpoints.json").read_text(encoding="utf-8"))
+        return stated
+
+    def _signed(
+        self, targets: Sequence[Sequence[Any]], *, circle: int, not_before: datetime, by_passkey: bool = False
+    ) -> Any:
+        """What two officers sign, though not for this hour, not for this circle, or not on the interlock's page."""
         from bahal.rehearsal.hostile.material import Genuine
-        from bahal.shared.warrant import Document, Line, list_sha256, sign
+        from bahal.shared.warrant import Document, Line, challenge, list_sha256, sign
 
         lines = [Line(n, meter, connection, 700_000, "", "", 1) for n, (meter, connection, *_) in enumerate(targets)]
         document = Document(
@@ -282,10 +300,17 @@ class _Drill:
             sum_paise=sum(line.paise for line in lines), list_sha256=list_sha256(lines), cap=len(lines), policy="drill",
             nonce=secrets.token_hex(16), not_before=not_before, expires_at=not_before + timedelta(hours=4), maker="ee",
         ).canonical()  # fmt: skip
+
+        def by(login: str, role: str) -> str:
+            if not by_passkey:
+                return sign(self._officers[login].key(), document, role)
+            page = str(self._endpoints()["interlock"])
+            return self._passkeys[login].sign(challenge(document, role), origin=page, host="localhost")
+
         return Genuine(
             document=document,
-            maker_signature=sign(self._officers["ee"].key(), document, "maker"),
-            checker_signature=sign(self._officers["se"].key(), document, "checker"),
+            maker_signature=by("ee", "maker"),
+            checker_signature=by("se", "checker"),
             lines=[list(astuple(line)) for line in lines],
         )
 
@@ -310,15 +335,24 @@ def _instance(meters: int) -> Iterator[_Drill]:
     try:
         house.take()
         instance.make(home, rehearsal=True, business_at=TEN)
+        from bahal.rehearsal.hostile.authenticator import StolenPasskey
         from bahal.rehearsal.officers import enrol
 
-        enrol(home, profile=instance.Profile.rehearsal(connections=meters, defaulters=40))
+        passkeys = {login: StolenPasskey.make(secrets.token_bytes(32)) for login in ("ee", "se")}
+        enrol(
+            home,
+            profile=instance.Profile.rehearsal(connections=meters, defaulters=40),
+            passkeys={
+                login: {"credential": each.credential, "cose": each.cose, "count": 0}
+                for login, each in passkeys.items()
+            },
+        )
         house.open_database()
         house.open_rooms(outside=Outside(meters=meters, seed=1, reply_delay=0.0))
         from bahal.entry.business import enter
 
         enter()
-        drill = _Drill(home, meters)
+        drill = _Drill(home, meters, passkeys)
         drill.people()
         yield drill
     finally:

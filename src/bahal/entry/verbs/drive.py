@@ -64,6 +64,9 @@ def propose(
     ] = None,
     skip_errors: Annotated[bool, typer.Option(help="Leave out the file's wrong rows instead of refusing.")] = False,
     by_hand: Annotated[bool, typer.Option(help="List meters without a relay too: linemen cut those.")] = False,
+    page: Annotated[
+        bool, typer.Option("--page", help="Sign with a passkey: propose it unsigned, print the page's address.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show who would be listed, and why others not.")
     ] = False,
@@ -108,13 +111,17 @@ def propose(
     if not dry_run:
         proposed = propose_drive(
             document=draft.document,
-            signature=sign(signing_key(key, officer), draft.document, "maker"),
+            signature=None if page else sign(signing_key(key, officer), draft.document, "maker"),
             name=name or f"{begins.astimezone(INDIA):%d-%m-%Y}",
             at=clock.wall(),
             business_at=now,
             selection=selection,
         )
         result["drive"] = proposed.drive
+        if page:
+            result["page"] = page_of(draft.document)
+            if not as_json:
+                typer.echo(result["page"])
     answering.answer(
         result,
         as_json=as_json,
@@ -131,6 +138,9 @@ def second(
     drive: Drive,
     officer: Annotated[str, typer.Option("--as", help="The checker: not the maker.")] = "se",
     key: Key = None,
+    page: Annotated[
+        bool, typer.Option("--page", help="Print where officers sign with passkeys, and sign nothing here.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Give the second signature: the document is shown, then signed as its checker."""
@@ -139,6 +149,9 @@ def second(
     from bahal.journeys.sign_drive import sign_drive
 
     document = drive_of(drive=drive).document
+    if page:
+        answering.answer({"drive": drive, "page": page_of(document)}, as_json=as_json, hi="{page}", en="{page}")
+        return
     stated = Document.parse(document)
     if not as_json:
         typer.echo(f"{stated.orders} / {stated.sum_paise / 100:.2f} / {stated.list_sha256}")
@@ -210,6 +223,16 @@ def status(drive: Drive, as_json: AsJson = False) -> None:
         return
     for name, value in progress.items():
         typer.echo(f"{name}: {value}")
+
+
+def page_of(document: str) -> str:
+    """Where the interlock shows a warrant and takes passkeys' signatures.
+
+    :raises PageAway: the interlock has not said where it is.
+    """
+    from bahal.entry.verbs.charter import page_url
+
+    return page_url(f"/warrants/{Document.parse(document).warrant}")
 
 
 def signing_key(path: Path | None, login: str) -> Ed25519PrivateKey:

@@ -148,9 +148,11 @@ def evidence_key(home: Home) -> Ed25519PrivateKey:
 def public_keys(home: Home) -> dict[str, object]:
     """What the company publishes: the evidence key's public half, and those of the officers who sign drives."""
     enter()
-    from bahal.domains.staff.queries import public_keys_of_signers
+    from bahal.domains.staff.queries import page_of_interlock, public_keys_of_signers
 
-    return {
+    published: dict[str, object] = {
         "evidence": evidence_key(home).public_key().public_bytes_raw().hex(),
         "officers": dict(public_keys_of_signers()),
     }
+    page = page_of_interlock()
+    return published if page is None else published | {"page": page}

@@ -22,6 +22,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "अधिकारी {login} ({role}) दर्ज, हस्ताक्षर कुंजी {key}।",
         "Officer {login} ({role}) enrolled with signing key {key}.",
     ),
+    "staff.charter.asked": (
+        "इंटरलॉक के अधिकार-पत्र में बदलाव माँगा गया: {kind} {who}, संख्या {number}।",
+        "A change to the interlock's charter was asked for: {kind} {who}, number {number}.",
+    ),
+    "staff.charter.signed": (
+        "इंटरलॉक के अधिकार-पत्र में बदलाव पर हस्ताक्षर: {kind} {who}, संख्या {number}।",
+        "A change to the interlock's charter was signed: {kind} {who}, number {number}.",
+    ),
     "policy.proposed": (
         "वसूली नीति {version}, {effective_from} से, प्रस्तावित (कार्यालय {office}, श्रेणी {category}; {unverified} नियम "
         "असत्यापित)।",
@@ -305,6 +313,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Drive {drive} signed by a second officer; {orders} orders authorised.",
     ),
     "supply.drive.run": ("अभियान {drive} चालू।", "Drive {drive} set running."),
+    "supply.drive.maker_signed": (
+        "अभियान {drive} पर प्रस्तावक के हस्ताक्षर, {authority} के अधिकार से, इंटरलॉक के पृष्ठ पर पासकी {passkey} से।",
+        "Drive {drive} signed by its maker, by authority of {authority}, on the page with passkey {passkey}.",
+    ),
     "supply.drive.paused": ("अभियान {drive} रोका गया: {reason}।", "Drive {drive} paused: {reason}."),
     "supply.drive.stopped": ("अभियान {drive} समाप्त किया गया: {reason}।", "Drive {drive} stopped: {reason}."),
     "supply.drive.cancelled": (

@@ -35,7 +35,8 @@ BEGIN
     IF NEW.kind = 'cut' AND before = 'proposed' AND NEW.state = 'authorised' THEN
         IF NOT EXISTS (
             SELECT FROM supply_drive d WHERE d.id = NEW.drive AND d.checker IS NOT NULL AND d.checker <> d.maker
-                AND d.checker_signature IS NOT NULL AND d.checker_signature <> d.maker_signature) THEN
+                AND d.checker_signature IS NOT NULL AND d.checker_signature <> d.maker_signature
+                AND d.maker_signature <> '') THEN
             RAISE EXCEPTION 'drive % lacks two signatures of two officers', NEW.drive USING ERRCODE = 'BH014';
         END IF;
     END IF;
@@ -63,14 +64,15 @@ CREATE TRIGGER life_of_cut BEFORE INSERT ON supply_order FOR EACH ROW WHEN (NEW.
 
 CREATE TRIGGER keep_rows BEFORE DELETE ON supply_order FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
--- The authority of a drive never changes once written; only its life and the second signature do.
+-- The authority of a drive never changes once written; only its life does, and a signature that was not there yet.
 CREATE FUNCTION drive_authority() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF (NEW.warrant, NEW.office, NEW.orders, NEW.sum_paise, NEW.list_sha256, NEW.document, NEW.maker, NEW.maker_signature,
-        NEW.not_before, NEW.expires_at)
+    IF (NEW.warrant, NEW.office, NEW.orders, NEW.sum_paise, NEW.list_sha256, NEW.document, NEW.maker, NEW.not_before,
+        NEW.expires_at)
        IS DISTINCT FROM
-       (OLD.warrant, OLD.office, OLD.orders, OLD.sum_paise, OLD.list_sha256, OLD.document, OLD.maker, OLD.maker_signature,
-        OLD.not_before, OLD.expires_at)
+       (OLD.warrant, OLD.office, OLD.orders, OLD.sum_paise, OLD.list_sha256, OLD.document, OLD.maker, OLD.not_before,
+        OLD.expires_at)
+       OR (OLD.maker_signature <> '' AND NEW.maker_signature <> OLD.maker_signature)
        OR (OLD.checker IS NOT NULL AND (NEW.checker, NEW.checker_signature) IS DISTINCT FROM (OLD.checker, OLD.checker_signature))
     THEN
         RAISE EXCEPTION 'the authority of drive % is fixed', OLD.id USING ERRCODE = 'BH016';

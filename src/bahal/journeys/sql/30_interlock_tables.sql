@@ -35,6 +35,8 @@ CREATE TABLE interlock_warrant (
     orders integer NOT NULL,
     maker text NOT NULL,
     checker text NOT NULL,
+    maker_authority text NOT NULL,            -- his own login, or whom he stands in for
+    checker_authority text NOT NULL,
     profile text NOT NULL,
     canary integer NOT NULL,
     not_before timestamptz NOT NULL,

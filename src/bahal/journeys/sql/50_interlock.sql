@@ -2,15 +2,17 @@
 
 -- Registers a warrant whose signatures the interlock has verified, once, with its list and the caps it stands under.
 CREATE FUNCTION interlock_register(
-    p_drive bigint, p_warrant uuid, p_list_sha256 text, p_maker text, p_checker text, p_profile jsonb,
+    p_drive bigint, p_warrant uuid, p_list_sha256 text, p_maker text, p_checker text, p_maker_authority text,
+    p_checker_authority text, p_profile jsonb,
     p_not_before timestamptz, p_expires_at timestamptz, p_at timestamptz,
     p_orders bigint[], p_meters text[], p_connections bigint[], p_fences bigint[], p_paise bigint[], p_positions integer[]
 ) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
 DECLARE lines integer; day text := to_char(greatest(p_at, p_not_before) AT TIME ZONE 'Asia/Kolkata', 'YYYY-MM-DD');
 BEGIN
-    INSERT INTO interlock_warrant (warrant, drive, list_sha256, orders, maker, checker, profile, canary, not_before, expires_at)
-    VALUES (p_warrant, p_drive, p_list_sha256, cardinality(p_orders), p_maker, p_checker, p_profile->>'name',
-            (p_profile->>'canary')::integer, p_not_before, p_expires_at);
+    INSERT INTO interlock_warrant (warrant, drive, list_sha256, orders, maker, checker, maker_authority, checker_authority,
+                                   profile, canary, not_before, expires_at)
+    VALUES (p_warrant, p_drive, p_list_sha256, cardinality(p_orders), p_maker, p_checker, p_maker_authority,
+            p_checker_authority, p_profile->>'name', (p_profile->>'canary')::integer, p_not_before, p_expires_at);
     INSERT INTO interlock_line (order_id, warrant, drive, meter, connection, transformer, feeder, circle, fence, paise,
                                 position, by_hand, ground)
     SELECT l.order_id, p_warrant, p_drive, l.meter, l.connection, t.id, t.feeder_id, circle.id, l.fence, l.paise, l.position,

@@ -13,8 +13,8 @@ STATEMENTS: Final = (
     "SELECT * FROM interlock_claim('drill', 'cut', 1000, 60, 32, now())",
     "SELECT * FROM interlock_send_cuts('drill', ARRAY(SELECT id FROM supply_order LIMIT 5), now(), '{}'::jsonb)",
     "SELECT interlock_pass_canary(id) FROM supply_drive",
-    "SELECT interlock_register(1, gen_random_uuid(), '', '', '', '{}', now(), now(), now(), '{}', '{}', '{}', '{}',"
-    " '{}', '{}')",
+    "SELECT interlock_register(1, gen_random_uuid(), '', '', '', '', '', '{}', now(), now(), now(), '{}', '{}', '{}',"
+    " '{}', '{}', '{}')",
     "SELECT interlock_results('drill', now(), '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')",
     # Its tables and the meters' keys.
     "SELECT sealed FROM interlock_meter LIMIT 1",

@@ -16,8 +16,10 @@ from typing import Any, Final
 import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bahal.rehearsal.hostile.authenticator import PRESENT
 from bahal.rehearsal.hostile.material import Genuine, Material
-from bahal.shared.warrant import Document, Line, list_sha256, sign
+from bahal.shared.passkey import Assertion
+from bahal.shared.warrant import Document, Line, challenge, list_sha256, sign
 
 LINES: Final = 4
 ROUND: Final = 50
@@ -50,6 +52,7 @@ class Forger:
         self._chance = Random(seed)  # noqa: S311  # which byte is altered, no secret
         self._now = datetime.fromisoformat(material.business_at)
         self._late, self._far = cycle(material.expired), cycle(material.elsewhere)
+        self._past = cycle(material.past_the_page)
         self.kinds: dict[str, Callable[[Sequence[Line]], Forged]] = {
             "forged_signatures": self._forged_signatures,
             "one_key_two_names": self._one_key_two_names,
@@ -61,6 +64,12 @@ class Forger:
             "reused_under_its_own_number": self._reused_under_its_own_number,
             "expired": self._expired,
             "other_circle": self._other_circle,
+            "passkey_on_the_web_page": self._passkey_on_the_web_page,
+            "passkey_unverified": self._passkey_unverified,
+            "passkey_of_another_list": self._passkey_of_another_list,
+            "passkey_altered": self._passkey_altered,
+            "passkey_beside_its_key_file": self._passkey_beside_its_key_file,
+            "passkeys_past_the_page": self._passkeys_past_the_page,
         }
 
     def _document(self, lines: Sequence[Line], **changed: Any) -> Document:
@@ -161,6 +170,49 @@ class Forger:
     def _other_circle(self, _lines: Sequence[Line]) -> Forged:
         """Signed by two for another circle, over exactly these connections of this one."""
         genuine = next(self._far)
+        return self._of(genuine, lines_of(genuine))
+
+    # --- passkeys: the maker's is stolen, private half and all ---
+
+    def _by_passkey(self, lines: Sequence[Line], **lies: Any) -> Forged:
+        document = self._document(lines)
+        text = document.canonical()
+        place: dict[str, Any] = {"origin": self._material.origin, "host": "localhost"}
+        over = lies.pop("over", challenge(text, "maker"))
+        return self._forged(
+            document, lines, self._material.stolen_passkey.sign(over, **(place | lies)),
+            checker=self._material.other_login,
+            checker_signature=self._material.stolen_passkey.sign(challenge(text, "checker"), **place),
+        )  # fmt: skip
+
+    def _passkey_on_the_web_page(self, lines: Sequence[Line]) -> Forged:
+        """The officer was brought to use his passkey on a page of the application, whose host is the same."""
+        return self._by_passkey(lines, origin=self._material.web)
+
+    def _passkey_unverified(self, lines: Sequence[Line]) -> Forged:
+        """Touched, without PIN or finger."""
+        return self._by_passkey(lines, flags=PRESENT)
+
+    def _passkey_of_another_list(self, lines: Sequence[Line]) -> Forged:
+        """Signed on the right page, for something else."""
+        return self._by_passkey(lines, over=challenge(self._material.genuine.document, "maker"))
+
+    def _passkey_altered(self, lines: Sequence[Line]) -> Forged:
+        """One byte of what was signed."""
+        made = self._by_passkey(lines)
+        given = Assertion.parse(made.maker_signature)
+        data = bytearray(given.authenticator_data)
+        data[36] ^= 1
+        return replace(made, maker_signature=replace(given, authenticator_data=bytes(data)).canonical())
+
+    def _passkey_beside_its_key_file(self, lines: Sequence[Line]) -> Forged:
+        """Key file and passkey of one officer, under the names of two."""
+        made = self._by_passkey(lines)
+        return replace(made, maker_signature=sign(self._stolen, made.document, "maker"))
+
+    def _passkeys_past_the_page(self, _lines: Sequence[Line]) -> Forged:
+        """Two good assertions of two officers for exactly these lines, which the interlock's page never took."""
+        genuine = next(self._past)
         return self._of(genuine, lines_of(genuine))
 
 

@@ -1,0 +1,216 @@
+"""The signing page's words, Hindi and English, and a sentence for everything that the page declines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+Words = Mapping[str, tuple[str, str]]
+
+WORDS: Final[Words] = {
+    "title": ("विच्छेदन अधिपत्र पर हस्ताक्षर", "Sign a warrant to cut"),
+    "own": (
+        "यह पृष्ठ इंटरलॉक स्वयं बनाता है: उसने सूची स्वयं गिनी और उसके हैश से मिलाई, और खाते, सूचना व रोक से अभी निकाला कि"
+        " इनमें से कौन काटा जा सकता है।",
+        "The interlock itself makes this page: it counted the list, held it against its hash, and derived just now,"
+        " from ledger, notices and holds, who of them may be cut.",
+    ),
+    "compare": (
+        "हस्ताक्षर से पहले इंटरलॉक आपके फ़ोन पर यही गिनती और राशि भेजता है। अलग हो तो हस्ताक्षर न करें।",
+        "Before you sign, the interlock sends this count and sum to your telephone. If they differ, do not sign.",
+    ),
+    "count": ("कनेक्शन काटे जाएँगे", "connections would be cut"),
+    "sum": ("बकाया", "owed"),
+    "circle": ("वृत्त", "Circle"),
+    "hours": ("केवल इस समय में", "Only between"),
+    "expires": ("अधिपत्र समाप्त", "The warrant ends"),
+    "cap": ("अधिकतम विच्छेदन", "Cuts at most"),
+    "may": ("इनमें से अभी काटे जा सकते हैं", "Of these may be cut by what is known now"),
+    "against": ("इन्हें इंटरलॉक नहीं काटेगा", "These the interlock would not cut"),
+    "reason": ("कारण", "Reason"),
+    "offices": ("संभाग के अनुसार", "By division"),
+    "division": ("संभाग", "Division"),
+    "connections": ("कनेक्शन", "Connections"),
+    "amount": ("बकाया", "Owed"),
+    "largest": ("सबसे बड़े बकाया", "The largest dues"),
+    "sample": ("नमूना: इंटरलॉक ने स्वयं चुने", "A sample, chosen by the interlock"),
+    "consumer": ("उपभोक्ता", "Consumer"),
+    "centre": ("वितरण केंद्र", "Distribution centre"),
+    "dry_run": ("पिछले पूर्वाभ्यास से अंतर", "Against the latest dry run"),
+    "no_dry_run": ("इस वृत्त का कोई पूर्वाभ्यास नहीं हुआ।", "There was no dry run of this circle."),
+    "dry_run_was": ("पूर्वाभ्यास {run}, {at}: {listed} कनेक्शन, {sum}", "Dry run {run}, {at}: {listed} connections, {sum}"),
+    "came": ("नए जुड़े", "Came in"),
+    "went": ("निकले", "Went out"),
+    "caps": ("बची हुई सीमाएँ", "What is left of the caps"),
+    "caps_by": ("प्रोफ़ाइल {name}, हस्ताक्षर: {signers}", "Profile {name}, signed by {signers}"),
+    "cap_drive": ("एक अभियान", "A drive"),
+    "cap_circle_hour": ("वृत्त, इस घंटे", "The circle, this hour"),
+    "cap_state_hour": ("राज्य, इस घंटे", "The state, this hour"),
+    "cap_day": ("वृत्त, आज", "The circle, today"),
+    "of": ("{total} में से {left}", "{left} of {total}"),
+    "signatures": ("हस्ताक्षर", "Signatures"),
+    "maker": ("प्रस्तावक", "Maker"),
+    "checker": ("जाँचकर्ता", "Checker"),
+    "signed": ("हस्ताक्षर हो चुका", "signed"),
+    "waits": ("बाकी", "waits"),
+    "stands_for": ("{officer} के स्थान पर", "in place of {officer}"),
+    "anybody": ("कोई दूसरा अधिकारी", "another officer"),
+    "login": ("आपका लॉगिन", "Your login"),
+    "sign": ("पासकी से हस्ताक्षर करें", "Sign with your passkey"),
+    "working": ("आपके फ़ोन पर संदेश भेजा जा रहा है…", "A message is being sent to your telephone…"),
+    "touch": (
+        "फ़ोन पर आया संदेश इस पृष्ठ से मिलाएँ, फिर पासकी से पुष्टि करें।",
+        "Compare the message on your telephone with this page, then confirm with your passkey.",
+    ),
+    "done": ("हस्ताक्षर ले लिया गया।", "Your signature was taken."),
+    "cancelled": ("पासकी ने हस्ताक्षर नहीं दिया।", "The passkey gave no signature."),
+    "lost": ("इंटरलॉक से संपर्क नहीं हुआ: कुछ नहीं लिया गया।", "The interlock was not reached: nothing was taken."),
+    "no_script": ("हस्ताक्षर के लिए जावास्क्रिप्ट चाहिए।", "Signing needs JavaScript."),
+    "closed": (
+        "यह अधिपत्र अब हस्ताक्षर की प्रतीक्षा में नहीं है ({state})।",
+        "This warrant does not wait for a signature ({state}).",
+    ),
+    "wrong": ("इस पर हस्ताक्षर नहीं हो सकता", "This cannot be signed"),
+    "warrant": ("अधिपत्र", "Warrant"),
+    "list": ("सूची का हैश", "The list's hash"),
+    "other_language": ("English", "हिन्दी"),
+    "refused": ("अस्वीकृत", "Declined"),
+    "act_title": ("इंटरलॉक के अधिकार-पत्र में बदलाव", "A change to the interlock's charter"),
+    "act_own": (
+        "नीचे ठीक वही है जिस पर हस्ताक्षर होगा। दूसरे अधिकारी से पहचान संख्या मिलाएँ।",
+        "Below is exactly what is signed. Compare its number with the other officer.",
+    ),
+    "act_is": ("प्रकार", "What it does"),
+    "enrol": ("अधिकारी या चाबी जोड़ना", "Enrols an officer or a key"),
+    "revoke": ("चाबी रद्द करना", "Revokes keys"),
+    "delegate": ("लिंक अधिकारी नियत करना", "Lets a link officer stand in"),
+    "withdraw": ("प्रतिनिधित्व वापस लेना", "Withdraws a delegation"),
+    "caps_act": ("सीमाएँ बदलना", "Changes the caps"),
+    "lower": ("सीमाएँ घटाना", "Lowers the caps"),
+    "asked_by": ("प्रस्तावक", "Asked by"),
+    "number": ("पहचान संख्या", "Number"),
+    "signed_by": ("हस्ताक्षर हुए", "Signed by"),
+    "needs": ("आवश्यक हस्ताक्षर", "Signatures needed"),
+    "outcome": ("परिणाम", "Outcome"),
+    "making_title": ("नई पासकी बनाएँ", "Make a passkey"),
+    "making_own": (
+        "पासकी बनाने भर से कोई अधिकार नहीं मिलता। दो अधिकारी इसकी पहचान संख्या आपसे मिलाकर ही इसे दर्ज करते हैं।",
+        "Making a passkey gives no power. Two officers enrol it, after they compared its number with you.",
+    ),
+    "make": ("पासकी बनाएँ", "Make a passkey"),
+    "making": ("आपका उपकरण पासकी बना रहा है…", "Your device makes the passkey…"),
+    "made": ("पासकी बन गई। पहचान संख्या:", "The passkey is made. Its number:"),
+}
+"""Hindi, then English."""
+
+DECLINED: Final[Words] = {
+    "warrant_unknown": ("ऐसा कोई अधिपत्र नहीं है।", "There is no such warrant."),
+    "warrant_not_waiting": ("यह अधिपत्र हस्ताक्षर की प्रतीक्षा में नहीं है।", "This warrant does not wait for a signature."),
+    "warrant_signed_already": ("यह हस्ताक्षर हो चुका है।", "This signature was given already."),
+    "warrant_maker_first": ("पहले प्रस्तावक हस्ताक्षर करे।", "The maker signs first."),
+    "warrant_officer_unknown": (
+        "इस लॉगिन के हस्ताक्षर यहाँ मान्य नहीं हैं।",
+        "The signature of this login does not count here.",
+    ),
+    "warrant_one_officer": ("प्रस्तावक और जाँचकर्ता दो व्यक्ति होते हैं।", "Maker and checker are two people."),
+    "warrant_one_authority": (
+        "दोनों हस्ताक्षर एक ही अधिकारी के अधिकार से नहीं हो सकते।",
+        "Both signatures cannot rest on one officer's authority.",
+    ),
+    "warrant_other_circle": ("यह अधिपत्र दूसरे वृत्त का है।", "This warrant is for another circle."),
+    "warrant_over_officers_cap": (
+        "सूची आपकी सीमा से बड़ी है।",
+        "The list is longer than you may sign.",
+    ),
+    "warrant_over_profile": (
+        "सूची एक अभियान की सीमा से बड़ी है।",
+        "The list is longer than a drive may be.",
+    ),
+    "warrant_delegation_elsewhere": (
+        "आपका प्रतिनिधित्व इस वृत्त या आधार के लिए नहीं है।",
+        "Your delegation is not for this circle or ground.",
+    ),
+    "warrant_delegation_over": ("आपका प्रतिनिधित्व अभी मान्य नहीं है।", "Your delegation does not hold now."),
+    "warrant_delegation_over_cap": (
+        "सूची आपके प्रतिनिधित्व की सीमा से बड़ी है।",
+        "The list is longer than your delegation allows.",
+    ),
+    "warrant_delegation_void": (
+        "जिनके स्थान पर आप हैं, वे स्वयं यह हस्ताक्षर नहीं कर सकते।",
+        "He whom you stand in for may not sign this himself.",
+    ),
+    "warrant_passkey_unknown": ("यह पासकी आपकी दर्ज पासकी नहीं है।", "This passkey is none of yours that was enrolled."),
+    "warrant_passkey_challenge": (
+        "पासकी ने किसी और दस्तावेज़ पर हस्ताक्षर किया।",
+        "The passkey signed another document.",
+    ),
+    "warrant_passkey_origin": ("पासकी ने किसी और पृष्ठ पर हस्ताक्षर किया।", "The passkey signed on another page."),
+    "warrant_passkey_host": ("पासकी ने किसी और पृष्ठ पर हस्ताक्षर किया।", "The passkey signed on another page."),
+    "warrant_passkey_cross_origin": (
+        "पासकी ने किसी और पृष्ठ के भीतर हस्ताक्षर किया।",
+        "The passkey signed inside another page.",
+    ),
+    "warrant_passkey_kind": ("यह हस्ताक्षर नहीं है।", "This is no signature."),
+    "warrant_passkey_malformed": ("पासकी का उत्तर पढ़ा नहीं जा सका।", "The passkey's answer cannot be read."),
+    "warrant_passkey_key": (
+        "इस प्रकार की चाबी नहीं ली जाती।",
+        "A key of this kind is not taken.",
+    ),
+    "warrant_passkey_user_absent": ("पासकी ने आपकी उपस्थिति नहीं बताई।", "The passkey does not say that you were there."),
+    "warrant_passkey_user_unverified": (
+        "पासकी ने आपकी पहचान (पिन या उँगली) नहीं जाँची।",
+        "The passkey did not verify you (PIN or finger).",
+    ),
+    "warrant_passkey_count": (
+        "पासकी की गिनती पीछे गई है: उसकी नकल हो सकती है। इसे रद्द कराएँ।",
+        "The passkey's count went back: it may have been copied. Have it revoked.",
+    ),
+    "warrant_signature_wrong": ("हस्ताक्षर इस दस्तावेज़ पर नहीं है।", "The signature is not over this document."),
+    "signer_not_told": (
+        "आपके फ़ोन पर संदेश नहीं भेजा जा सका। जब तक संदेश न पहुँचे, हस्ताक्षर नहीं होता और अभियान रुका रहता है।",
+        "No message could be sent to your telephone. Until it can, nobody signs and the drive waits.",
+    ),
+    "officer_without_passkey": ("आपकी कोई पासकी दर्ज नहीं है।", "No passkey of yours is enrolled."),
+    "act_unknown": ("ऐसा कोई बदलाव प्रस्तावित नहीं है।", "There is no such act."),
+    "act_not_waiting": ("यह बदलाव हस्ताक्षर की प्रतीक्षा में नहीं है।", "This act does not wait for a signature."),
+    "making_over": ("समय बीत गया: फिर से आरंभ करें।", "The time is over: begin again."),
+    "too_many": ("बहुत अनुरोध: एक मिनट बाद।", "Too many requests: in a minute."),
+    "page_closed": ("हस्ताक्षर पृष्ठ बंद है।", "The signing page is closed."),
+    "nothing_here": ("यहाँ कुछ नहीं है।", "There is nothing here."),
+    "malformed": ("अनुरोध पढ़ा नहीं जा सका।", "The request cannot be read."),
+    "not_from_this_page": ("अनुरोध इस पृष्ठ से नहीं आया।", "The request did not come from this page."),
+    "database_away": ("इंटरलॉक अभी कुछ निकाल नहीं सकता: थोड़ी देर में।", "The interlock can derive nothing now: in a moment."),
+    "warrant_list_differs": (
+        "सूची वह नहीं है जिसका हैश अधिपत्र में है।",
+        "The list is not the one whose hash stands in the warrant.",
+    ),
+    "warrant_count_differs": ("सूची की गिनती अधिपत्र से अलग है।", "The list's count differs from the warrant's."),
+    "warrant_sum_differs": ("सूची की राशि अधिपत्र से अलग है।", "The list's sum differs from the warrant's."),
+    "warrant_ground_unknown": ("इस आधार पर इंटरलॉक नहीं काटता।", "The interlock cuts for no such ground."),
+    "warrant_over_cap": ("सूची अपनी सीमा से बड़ी है।", "The list is longer than its own cap."),
+    "warrant_too_long": ("अधिपत्र चार घंटे से लंबा है।", "The warrant lasts longer than four hours."),
+    "warrant_expired": ("अधिपत्र का समय समाप्त हो गया।", "The warrant's time is over."),
+}
+"""Why the page does not take something."""
+
+REASONS: Final[Words] = {
+    "no_policy": ("कोई नीति लागू नहीं", "no policy in force"),
+    "no_cut_day": ("आज विच्छेदन नहीं", "no cuts on this day"),
+    "outside_window": ("समय के बाहर", "outside the hours"),
+    "quiet_hours": ("शांत समय", "quiet hours"),
+    "held": ("रोक", "a hold"),
+    "area_held": ("क्षेत्र पर रोक", "a hold over the area"),
+    "vulnerable": ("संवेदनशील उपभोक्ता", "a vulnerable consumer"),
+    "payment_pending": ("भुगतान प्रक्रिया में", "a payment under way"),
+    "plan_open": ("किस्त योजना चालू", "an instalment plan is kept"),
+    "review_open": ("बिल की समीक्षा चल रही", "a bill under review"),
+    "due_not_visible": ("देय राशि दिख नहीं रही", "the due cannot be seen"),
+    "notice_not_served": ("सूचना तामील नहीं", "no notice served"),
+    "due_below_minimum": ("बकाया सीमा से कम", "the due is below the minimum"),
+    "reminders_not_delivered": ("अनुस्मारक पूरे नहीं पहुँचे", "reminders were not delivered"),
+    "conversion_unreconciled": ("प्रीपेड बदलाव का मिलान बाकी", "conversion to prepaid not reconciled"),
+    "conversion_grace": ("प्रीपेड बदलाव की छूट अवधि", "grace after conversion to prepaid"),
+    "no_meter": ("मीटर नहीं", "no meter"),
+    "no_relay": ("रिले नहीं: लाइनमैन काटेगा", "no relay: a lineman cuts it"),
+}
+"""Reasons against a cut that a signer meets most; another is shown by its code."""

@@ -1,13 +1,14 @@
 """Enrolling officers."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from django.contrib.auth.hashers import make_password
 
 from bahal.domains.staff.errors import OfficerMalformed
 from bahal.domains.staff.models import ROLES
-from bahal.foundation.rows import run
+from bahal.foundation.rows import run, value
 from bahal.foundation.transactions import transaction_required
 
 
@@ -44,6 +45,25 @@ def enrol(officers: Sequence[NewOfficer]) -> list[NewOfficer]:
         ):
             new.append(each)
     return new
+
+
+@transaction_required
+def lock_sign_in(login: str) -> None:
+    """One try of a login at a time, until the transaction ends, so that many at once are counted like many in a row."""
+    value("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", login)
+
+
+@transaction_required
+def keep_sign_in(*, login: str, address: str, step: int | None, at: datetime) -> None:
+    """Keep a try: with the step of its code if it was right, None if it was wrong."""
+    run(
+        "INSERT INTO staff_signin (login, address, outcome, step, at) VALUES (%s, %s, %s, %s, %s)",
+        login,
+        address,
+        "wrong" if step is None else "in",
+        step,
+        at,
+    )
 
 
 def _hexadecimal(text: str) -> bool:

@@ -22,6 +22,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "अधिकारी {login} ({role}) दर्ज, हस्ताक्षर कुंजी {key}।",
         "Officer {login} ({role}) enrolled with signing key {key}.",
     ),
+    "staff.signed_in": (
+        "अधिकारी {login} ({role}) ने प्रवेश किया।",
+        "Officer {login} ({role}) signed in.",
+    ),
+    "consumer.seen": (
+        "{login} ({role}) ने यह खाता देखा।",
+        "{login} ({role}) looked at this account.",
+    ),
     "policy.proposed": (
         "वसूली नीति {version}, {effective_from} से, प्रस्तावित (कार्यालय {office}, श्रेणी {category}; {unverified} नियम "
         "असत्यापित)।",

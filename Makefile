@@ -32,7 +32,7 @@ demo: $(READY)
 	@$(BIN)/bahal demo $(ARGS)
 
 up: $(READY)
-	@$(BIN)/bahal up --demo $(ARGS)
+	@$(BIN)/bahal up --demo --morning $(ARGS)
 
 test: $(READY)
 	@$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist loadfile $(ARGS)

@@ -20,7 +20,7 @@ import psycopg
 from bahal.entry import answering
 from bahal.entry.business import enter
 from bahal.entry.house import lives_path, roster_path, sims_path
-from bahal.shared.clock import move_rehearsal
+from bahal.shared.clock import clock_of, move_rehearsal
 from bahal.shared.database import dsn_of
 from bahal.shared.errors import Refusal
 from bahal.shared.home import Home, read_json, write_private
@@ -69,11 +69,12 @@ def lay(home: Home, wishes: Wishes, *, progress: Callable[[int, int], None] = la
     clock = enter()
     from bahal.journeys.import_meters import import_meters
     from bahal.journeys.import_sims import import_sims
+    from bahal.journeys.keep_counter import add_counter
     from bahal.lake.layout import lake_uri, make_lake
     from bahal.rehearsal.circle import build_circle
     from bahal.rehearsal.collecting import Collecting
     from bahal.rehearsal.lives import watched
-    from bahal.rehearsal.officers import prepare_officers
+    from bahal.rehearsal.officers import COUNTERS, prepare_officers
     from bahal.rehearsal.seeding import analyse, seed_circle
 
     with roster_path(home).open(newline="", encoding="utf-8") as rows:
@@ -116,6 +117,8 @@ def lay(home: Home, wishes: Wishes, *, progress: Callable[[int, int], None] = la
     with psycopg.connect(dsn_of("app", home=home)) as connection:
         # Where meters fail on purpose linemen have read the past: some meters never tell it, and some tell wrong days.
         seed_circle(connection, circle, officers=officers, read=read, by_hand=by_hand)
+    for counter, office in COUNTERS:
+        add_counter(code=counter, office=office, actor=maker, at=clock.wall(), business_at=clock.now())
     with psycopg.connect(dsn_of("owner", home=home)) as owner:
         analyse(owner)
     collecting.wait(len(meters), progress=progress)
@@ -133,14 +136,19 @@ def laid(home: Home) -> dict[str, int] | None:
 
 
 def main() -> None:
-    """`python -m bahal.entry.people CONSUMERS DEFAULTERS SEED MONDAY FAULTS`."""
-    consumers, defaulters, seed, monday, faults = sys.argv[1:]
+    """`python -m bahal.entry.people CONSUMERS DEFAULTERS SEED MONDAY FAULTS WAKE`, WAKE being friday or monday."""
+    consumers, defaulters, seed, monday, faults, wake = sys.argv[1:]
     wishes = Wishes(
         consumers=int(consumers), defaulters=int(defaulters), payers=0, rupees=0, race=0, seed=int(seed),
         monday=date.fromisoformat(monday), faults=faults,
     )  # fmt: skip
     try:
-        lay(Home.of(), wishes)
+        home = Home.of()
+        lay(home, wishes)
+        if wake == "monday":
+            from bahal.rehearsal.mornings import live_until_morning
+
+            live_until_morning(home=home, monday=wishes.monday, clock=clock_of())
     except Refusal as refusal:
         answering.refuse(refusal, as_json=False)
         sys.exit(refusal.exit_code)

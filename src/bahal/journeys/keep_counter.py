@@ -13,7 +13,7 @@ from bahal.domains.payments import counters
 from bahal.domains.payments.counting import read_count, shown, total
 from bahal.domains.payments.errors import VarianceUnexplained
 from bahal.domains.payments.operations import Cheque
-from bahal.domains.payments.queries import Taking, day_of_cashier, find_counter, takings_of
+from bahal.domains.payments.queries import Taking, day_of_cashier, find_counter, latest_day_of, takings_of
 from bahal.domains.staff.queries import find_officer
 from bahal.foundation.audit.operations import record
 from bahal.foundation.transactions import transaction
@@ -87,6 +87,35 @@ def take_at_counter(
     And as `take_payment`.
     """
     day = day_of_cashier(counter=counter, cashier=cashier)
+    return take_payment(
+        key=key,
+        connection=connection,
+        paise=paise,
+        channel="counter",
+        instrument=instrument,
+        cheque=cheque,
+        day=day.id,
+        actor=cashier,
+        business_at=business_at,
+    )
+
+
+def take_at_open_day(
+    *,
+    cashier: str,
+    key: str,
+    connection: int,
+    paise: int,
+    instrument: str,
+    cheque: Cheque | None,
+    business_at: datetime,
+) -> Taken:
+    """Take a payment at the counter where the cashier's day is open.
+
+    :raises DayNotOpen: he has none open anywhere.
+    And as `take_payment`.
+    """
+    day = latest_day_of(cashier=cashier)
     return take_payment(
         key=key,
         connection=connection,

@@ -23,6 +23,9 @@ SIGNERS = ("ee", "se")
 
 _BILASPUR_DIVISION, _TIFRA_CENTRE = 101, 301
 
+COUNTERS = (("TIFRA1", _TIFRA_CENTRE), ("TIFRA2", _TIFRA_CENTRE))
+"""Cash counters and the office in which each stands."""
+
 # login, name, name in Hindi, role, office, telephone
 _POSTS = (
     ("ee", "Anita Chandrakar", "अनीता चंद्राकर", "executive_engineer", _BILASPUR_DIVISION, "5550000901"),
@@ -30,6 +33,9 @@ _POSTS = (
     ("cashier", "Sushila Sahu", "सुशीला साहू", "cashier", _TIFRA_CENTRE, "5550000903"),
     ("lineman", "Bharat Netam", "भरत नेताम", "lineman", _TIFRA_CENTRE, "5550000904"),
     ("vigilance", "Yusuf Khan", "यूसुफ ख़ान", "vigilance", CIRCLE, "5550000905"),
+    ("aro", "Kamla Dhruw", "कमला ध्रुव", "revenue_officer", _BILASPUR_DIVISION, "5550000906"),
+    ("callcentre", "Imran Ansari", "इमरान अंसारी", "call_centre", CIRCLE, "5550000907"),
+    ("auditor", "Leela Verma", "लीला वर्मा", "auditor", CIRCLE, "5550000908"),
 )
 
 
@@ -116,7 +122,7 @@ def enrol(
 
 
 def prepare_officers(home: Home) -> tuple[Officer, ...]:
-    """The five officers of this instance, written under `demo/`: `LOGIN.json` and `LOGIN.key`, each 0600.
+    """The officers of this instance, written under `demo/`: `LOGIN.json` and `LOGIN.key`, each 0600.
 
     Files that are there already are kept, so that who signed in before still can.
     """

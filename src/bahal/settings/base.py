@@ -10,7 +10,7 @@ import os
 from typing import Any
 
 from bahal.shared.database import DatabaseUnknown, RoleUnknown, address_of, password_of
-from bahal.shared.home import Home
+from bahal.shared.home import Home, read_json
 from bahal.shared.text import language_of
 
 HOME = Home.of()
@@ -39,6 +39,7 @@ DOMAINS = (
     "tariffs",
 )
 INSTALLED_APPS = [
+    "django.contrib.sessions",
     "bahal.foundation.audit",
     *(f"bahal.domains.{domain}" for domain in DOMAINS),
     # Last: its migrations hold the views and functions that meet several nouns.
@@ -73,6 +74,7 @@ DATABASES = {"default": _database()}
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -83,11 +85,18 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [
             os.path.join(os.path.dirname(os.path.dirname(__file__)), "edges", room, "templates")
-            for room in ("control_room", "portal")
+            for room in ("control_room", "counter", "portal")
         ],
         "OPTIONS": {"context_processors": ["django.template.context_processors.i18n"]},
     }
 ]
+# A rehearsal's pages are plain HTTP on localhost; everywhere else the cookies travel by TLS alone.
+_REHEARSAL = (read_json(HOME.path / "web" / "web.json") or {}).get("rehearsal") is True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not _REHEARSAL
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_COOKIE_AGE = 12 * 3600
+CSRF_FAILURE_VIEW = "bahal.edges.gate.forged"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]

@@ -61,6 +61,8 @@ WORDS: Mapping[str, Section] = {
         "cashier": ("रोकड़िया", "cashier"),
         "lineman": ("लाइनमैन", "lineman"),
         "vigilance": ("सतर्कता अधिकारी", "vigilance officer"),
+        "call_centre": ("कॉल सेंटर", "call centre"),
+        "auditor": ("लेखा परीक्षक", "auditor"),
     },
     "order states": {
         "proposed": ("प्रस्तावित", "proposed"),

@@ -57,3 +57,16 @@ def offices_under(*, office: int) -> set[int]:
         office,
     )
     return {row[0] for row in rows}
+
+
+def circles_of(*, office: int) -> frozenset[int]:
+    """The circle that an office is or lies in; of a region, its circles. Empty where there is no such office."""
+    rows = many(
+        "WITH RECURSIVE up AS (SELECT id, kind, parent_id FROM offices_office WHERE id = %s UNION ALL"
+        " SELECT o.id, o.kind, o.parent_id FROM offices_office o JOIN up u ON o.id = u.parent_id)"
+        " SELECT id FROM up WHERE kind = 'circle' UNION"
+        " SELECT id FROM offices_office WHERE kind = 'circle' AND parent_id = %s",
+        office,
+        office,
+    )
+    return frozenset(row[0] for row in rows)

@@ -205,6 +205,21 @@ def day_of_cashier(*, counter: str, cashier: str) -> Day:
     return day
 
 
+def latest_day_of(*, cashier: str) -> Day:
+    """The day that a cashier opened last and has not closed, at whichever counter.
+
+    :raises DayNotOpen: there is none.
+    """
+    row = one(
+        "SELECT id, counter, cashier, business_on, opened_at, opening_paise FROM payments_day"
+        " WHERE cashier = %s AND closed_at IS NULL ORDER BY id DESC LIMIT 1",
+        cashier,
+    )
+    if row is None:
+        raise DayNotOpen(counter="—", cashier=cashier)
+    return Day(*row)
+
+
 def day_is_open(*, day: int | None) -> bool:
     """Whether a receipt's day is still open."""
     return bool(value("SELECT EXISTS (SELECT FROM payments_day WHERE id = %s AND closed_at IS NULL)", day))

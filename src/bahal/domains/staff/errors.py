@@ -57,3 +57,35 @@ class OfficerMalformed(Refusal):
     code = "officer_malformed"
     hi = "अधिकारी `{login}` का विवरण ठीक नहीं ({field})।"
     en = "The particulars of officer `{login}` are malformed ({field})."
+
+
+class SignInRefused(Refusal):
+    """The login, its password or its code is wrong; which of them is nobody's business."""
+
+    code = "sign_in_refused"
+    hi = "नाम, पासवर्ड या कोड ठीक नहीं है। हर कोड एक ही बार चलता है: अगले कोड की प्रतीक्षा करें।"
+    en = "The name, the password or the code is wrong. Each code works once: wait for the next one."
+
+
+class TooManyTries(Refusal):
+    """Signing in waits after so many wrong tries."""
+
+    code = "too_many_tries"
+    hi = "बहुत अधिक असफल प्रयास: {minutes} मिनट बाद फिर प्रयास करें।"
+    en = "Too many wrong tries: try again in {minutes} minutes."
+
+
+class RoleNotAdmitted(Refusal):
+    """The page is not for this role."""
+
+    code = "role_not_admitted"
+    hi = "यह पृष्ठ {login} ({role}) के लिए नहीं है।"
+    en = "This page is not for {login} ({role})."
+
+
+class NotInYourCircle(Refusal):
+    """What was asked for is not in the officer's circle, or does not exist: which of both is not told."""
+
+    code = "not_in_your_circle"
+    hi = "{number} आपके वृत्त में नहीं है।"
+    en = "{number} is not in your circle."

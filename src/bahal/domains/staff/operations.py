@@ -1,6 +1,7 @@
 """Enrolling officers, and carrying acts of the charter to the interlock."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from django.contrib.auth.hashers import make_password
@@ -64,6 +65,25 @@ def ask_act(act: Act, document: str) -> int:
 def sign_act(act: int, *, officer: str, signature: str) -> None:
     """Add a signature to an act. Whether it holds, the interlock says."""
     run("INSERT INTO interlock_act_signature (act, officer, signature) VALUES (%s, %s, %s)", act, officer, signature)
+
+
+@transaction_required
+def lock_sign_in(login: str) -> None:
+    """One try of a login at a time, until the transaction ends, so that many at once are counted like many in a row."""
+    value("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", login)
+
+
+@transaction_required
+def keep_sign_in(*, login: str, address: str, step: int | None, at: datetime) -> None:
+    """Keep a try: with the step of its code if it was right, None if it was wrong."""
+    run(
+        "INSERT INTO staff_signin (login, address, outcome, step, at) VALUES (%s, %s, %s, %s, %s)",
+        login,
+        address,
+        "wrong" if step is None else "in",
+        step,
+        at,
+    )
 
 
 def _hexadecimal(text: str) -> bool:

@@ -1,6 +1,7 @@
 """Questions about officers."""
 
 import json
+from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -132,3 +133,48 @@ def _key_files() -> dict[str, str]:
             list(SIGNING_ROLES),
         )
     )
+
+
+class Credentials(NamedTuple):
+    """What proves an officer: the hash of his password, his second factor's secret, the last step that he used."""
+
+    password: str
+    totp_secret: str
+    last_step: int
+
+
+def credentials_of(*, login: str) -> Credentials | None:
+    """An officer's credentials; None if there is no such officer."""
+    row = one(
+        "SELECT password, totp_secret, coalesce((SELECT max(step) FROM staff_signin WHERE login = %s), 0)"
+        " FROM staff_officer WHERE login = %s",
+        login,
+        login,
+    )
+    return None if row is None else Credentials(*row)
+
+
+class Wrong(NamedTuple):
+    """How often a sign-in went wrong: of this login from this address, of this login, from this address."""
+
+    both: int
+    login: int
+    address: int
+
+
+def wrong_tries(*, login: str, address: str, since: datetime) -> Wrong:
+    """The wrong tries since an instant."""
+    row = one(
+        "SELECT count(*) FILTER (WHERE login = %s AND address = %s), count(*) FILTER (WHERE login = %s),"
+        " count(*) FILTER (WHERE address = %s) FROM staff_signin"
+        " WHERE outcome = 'wrong' AND at > %s AND (login = %s OR address = %s)",
+        login,
+        address,
+        login,
+        address,
+        since,
+        login,
+        address,
+    )
+    assert row is not None
+    return Wrong(*row)

@@ -14,7 +14,10 @@ from bahal.journeys.drive_progress import latest_progress
 from bahal.shared.home import Home, read_json
 from bahal.shared.text import LANGUAGES
 
-ASSETS = {"control_room.css": "text/css", "control_room.js": "text/javascript"}
+ASSETS = {
+    "control_room.css": "text/css", "control_room.js": "text/javascript",
+    "office.css": "text/css", "office.js": "text/javascript",
+}  # fmt: skip
 
 
 @require_safe

@@ -47,6 +47,14 @@ class PeopleNotLaid(Refusal):
     en = "The rehearsal's people could not be laid: {why}"
 
 
+class OfficerNotOfDemo(Refusal):
+    """The rehearsal has no such officer."""
+
+    code = "officer_not_of_demo"
+    hi = "पूर्वाभ्यास में `{login}` नाम का अधिकारी नहीं है।"
+    en = "The rehearsal has no officer `{login}`."
+
+
 class DayWrong(Refusal):
     """Not a calendar day."""
 
@@ -61,6 +69,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(up)
     app.command()(down)
     app.command("doctor")(examine)
+    app.command()(code)
 
 
 def up(
@@ -84,6 +93,9 @@ def up(
     people: Annotated[
         bool, typer.Option("--people/--no-people", help="Lay the circle's people where there are none (with --demo).")
     ] = True,
+    morning: Annotated[
+        bool, typer.Option("--morning", help="With --demo: live the days before, and stop on the Monday at 9:45.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Start every room and stay until Ctrl-C or `bahal down`. What dies is started again."""
@@ -113,7 +125,7 @@ def up(
             )  # fmt: skip
         house.open_rooms(outside=outside)
         if demo and people and laid(home) is None:
-            _lay_people(house, consumers, defaulters, seed, cut_day, faults)
+            _lay_people(house, consumers, defaulters, seed, cut_day, faults, morning=morning)
         answering.answer(
             house.supervisor.endpoints,
             as_json=as_json,
@@ -128,14 +140,16 @@ def up(
         house.close()
 
 
-def _lay_people(house: House, consumers: int, defaulters: int, seed: int, cut_day: date, faults: str) -> None:
+def _lay_people(
+    house: House, consumers: int, defaulters: int, seed: int, cut_day: date, faults: str, *, morning: bool
+) -> None:
     """In a process of its own: the supervisor stays small.
 
     :raises PeopleNotLaid: it failed, in its own words.
     """
     told = [
         sys.executable, "-m", "bahal.entry.people", str(consumers), str(defaulters), str(seed), cut_day.isoformat(),
-        faults,
+        faults, "monday" if morning else "friday",
     ]  # fmt: skip
     ran = house.supervisor.errand("people", told)
     if ran.returncode != 0:
@@ -146,8 +160,7 @@ def _tell_more(home: Home, *, demo: bool) -> None:
     """Where a rehearsal's officers sign in, or what a production instance still lacks."""
     hindi = language_of() == "hi"
     if demo:
-        folder = home.path / "demo"
-        typer.echo(f"अधिकारियों के प्रवेश: {folder}/*.json" if hindi else f"The officers' sign-ins: {folder}/*.json")
+        _tell_sign_ins(home, hindi=hindi)
     elif not instance.interlock_trusts(home):
         typer.echo(
             "इंटरलॉक अभी नहीं चल रहा: interlock/officers.json और interlock/profile.json नहीं हैं (docs/operating.md)"
@@ -156,6 +169,41 @@ def _tell_more(home: Home, *, demo: bool) -> None:
             " (docs/operating.md)",
             err=True,
         )
+
+
+def _tell_sign_ins(home: Home, *, hindi: bool) -> None:
+    """Who may sign in to the office's pages of a rehearsal, and by what; the codes change every half minute."""
+    folder = home.path / "demo"
+    web = (read_json(home.run / "endpoints.json") or {}).get("web", "")
+    typer.echo(f"\nकार्यालय के पृष्ठ: {web}/office/" if hindi else f"\nThe office's pages: {web}/office/")
+    for path in sorted(folder.glob("*.json")):
+        kept = read_json(path) or {}
+        if "totp_secret" in kept:
+            typer.echo(f"  {kept['login']:<12}{kept['password']:<20}{kept['name']}")
+    typer.echo(
+        f"छह अंकों का कोड: `bahal code ee` (फ़ोन के लिए कुंजी और बाकी सब: {folder}/*.json)"
+        if hindi
+        else f"The code of six digits: `bahal code ee` (a telephone's secret, and the rest: {folder}/*.json)"
+    )
+
+
+def code(
+    login: Annotated[str, typer.Argument(help="One of the rehearsal's officers: ee, se, cashier ...")],
+    as_json: AsJson = False,
+) -> None:
+    """The code of a rehearsal's officer at this moment, as his telephone would show it."""
+    from bahal.domains.staff.totp import SECONDS, code_of, step_at
+
+    kept = read_json(Home.of().path / "demo" / f"{login}.json") if login.isalnum() else None
+    if kept is None or "totp_secret" not in kept:
+        raise OfficerNotOfDemo(login=login)
+    now = datetime.now(UTC)
+    told = {
+        "login": login,
+        "code": code_of(kept["totp_secret"], step_at(now)),
+        "seconds": SECONDS - int(now.timestamp()) % SECONDS,
+    }
+    answering.answer(told, as_json=as_json, hi="{code} ({seconds} से.)", en="{code} ({seconds} s)")
 
 
 def down(as_json: AsJson = False) -> None:

@@ -30,6 +30,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "इंटरलॉक के अधिकार-पत्र में बदलाव पर हस्ताक्षर: {kind} {who}, संख्या {number}।",
         "A change to the interlock's charter was signed: {kind} {who}, number {number}.",
     ),
+    "staff.signed_in": (
+        "अधिकारी {login} ({role}) ने प्रवेश किया।",
+        "Officer {login} ({role}) signed in.",
+    ),
+    "consumer.seen": (
+        "{login} ({role}) ने यह खाता देखा।",
+        "{login} ({role}) looked at this account.",
+    ),
     "policy.proposed": (
         "वसूली नीति {version}, {effective_from} से, प्रस्तावित (कार्यालय {office}, श्रेणी {category}; {unverified} नियम "
         "असत्यापित)।",

@@ -45,6 +45,8 @@ class Migration(migrations.Migration):
             "offices", "network", "consumers", "meters", "billing", "ledger", "payments", "arrears", "notices",
             "supply", "protection", "readings", "fieldwork", "staff", "audit", "tariffs", "incidents", "complaints",
         )
-    ] + [("meters", "0003_truths"), ("network", "0002_inputs")]  # fmt: skip
+    ] + [
+        ("meters", "0003_truths"), ("network", "0002_inputs"), ("staff", "0002_sign_in"), ("sessions", "0001_initial"),
+    ]  # fmt: skip
 
     operations = [migrations.RunPython(lay, migrations.RunPython.noop)]

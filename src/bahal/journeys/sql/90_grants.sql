@@ -18,6 +18,11 @@ GRANT INSERT ON offices_office, network_feeder, network_transformer, network_con
 -- A tariff is proposed, and accepted once; a trigger keeps everything else.
 GRANT INSERT ON tariffs_version, tariffs_rateacceptance TO app;
 GRANT UPDATE (accepted_by, accepted_at, reason) ON tariffs_version TO app;
+-- Who may sign in, and who is signed in, is the web's alone: the reader sees who the officers are, not what proves them.
+GRANT INSERT ON staff_signin TO app;
+GRANT INSERT, UPDATE, DELETE ON django_session TO app;
+REVOKE ALL ON django_session, staff_officer FROM reader;
+GRANT SELECT (login, name, name_hi, role, office, public_key) ON staff_officer TO reader;
 GRANT UPDATE (lifted_at, lifted_by) ON arrears_hold TO app;
 -- Who signs in is counted, a session ends; nothing of either is for the reader.
 GRANT INSERT ON consumers_signin, consumers_session TO app;

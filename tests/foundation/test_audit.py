@@ -72,6 +72,7 @@ def test_every_act_in_the_code_has_its_sentences() -> None:
     built = (
         {f"supply.{kind}.confirmed" for kind in ("cut", "restore")}
         | {f"supply.order.{end}" for end in ("unknown", "field_task", "ended")}
+        | {f"ground.{noted}" for noted in ("requested", "hazard", "finding")}
         | {"payment.taken", "notice.steps"}
     )  # written by payment_take and notices_append, in the database
     assert acts | built == SENTENCES.keys()

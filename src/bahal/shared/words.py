@@ -1,7 +1,7 @@
 """The words of the house: Hindi and English for every code that a person may meet. `docs/words.md` is this table.
 
-A word has one meaning and a meaning one word, in code, screens, interfaces and documents. One table in one file, so that
-a second meaning is seen where it is written.
+A word has one meaning and a meaning one word, in code, screens, interfaces and documents. One table in one file, so
+that a second meaning is seen where it is written.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """The sentences of the audit: one template per act and language, filled from the entry's data when it is shown.
 
 A datum whose name ends in `paise` is shown in rupees. Every act that the code records has both sentences (a test finds
-each call and looks here), and no other act can be recorded. One table in one file, however long: whoever adds an act finds
-all of its neighbours.
+each call and looks here), and no other act can be recorded. One table in one file, however long: whoever adds an act
+finds its neighbours.
 """
 
 from collections.abc import Mapping

@@ -50,8 +50,10 @@ _OPEN = """
 """
 _LEASES = """
     SELECT (SELECT count(*) FROM interlock_meter WHERE lease_until > clock_timestamp())
-         + (SELECT count(*) FROM headend_meter WHERE lease_until > clock_timestamp()) AS leases
+         + (SELECT count(*) FROM headend_meter h WHERE lease_until > clock_timestamp()
+            AND NOT EXISTS (SELECT FROM readings_meter r WHERE r.meter = h.meter AND r.wants <> 0)) AS leases
 """
+"""What a schedule wants read is in hand whenever its hour comes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,6 +116,8 @@ def test_the_interface_describes_itself(database: Database) -> None:
     assert set(described["paths"]) == {
         "/api/v1/payments",
         "/api/v1/orders/{order}",
+        "/api/v1/bills/{number}",
+        "/api/v1/bills/{number}/lines/{line}",
         "/api/v1/consumers/{consumer}/day",
         "/api/v1/bbps/fetch",
         "/api/v1/bbps/pay",

@@ -8,13 +8,14 @@ import pytest
 
 from bahal.dlms.clock import LONGEST_SHIFT_S
 from bahal.interlock.canary import CanaryVerdict, DeadMan, judge_canary
-from bahal.interlock.config import InterlockMisconfigured, Officer
+from bahal.interlock.config import InterlockMisconfigured
+from bahal.interlock.officers import Key, Officer
 from bahal.interlock.profile import Profile, load_profile
 from tests.interlock import facts
 
 KEYS = facts.Keys()
 OFFICERS = {
-    login: Officer(login, facts.ROLES[login], key.public_key().public_bytes_raw().hex())
+    login: Officer(login, facts.ROLES[login], (Key(key.public_key().public_bytes_raw().hex()),))
     for login, key in KEYS.officers.items()
 }
 CLOCK: dict[str, Any] = {

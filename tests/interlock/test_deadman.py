@@ -25,8 +25,6 @@ CAUSES = {
         " VALUES ('e', 'payment.captured', 'p', '{}', false, now() - interval '61 seconds')",
     ),
     "audit_down": (
-        "INSERT INTO audit_batch (first_entry, last_entry, entries, members, previous_sha256, sha256, sealed_at)"
-        " SELECT 1, max(id), 1, '', '', '', now() FROM audit_entry",
         "INSERT INTO audit_entry (at, business_at, actor, act, subject, data)"
         " VALUES (now() - interval '61 seconds', now(), 'ee', 'x', 'x', '{}')",
     ),
@@ -133,7 +131,7 @@ def test_after_all_was_down_cuts_wait_a_minute_for_the_rest_before_they_are_stop
     world.owner.execute("UPDATE payments_gatewayevent SET handled_at = now()")
     world.owner.execute(
         "INSERT INTO audit_batch (first_entry, last_entry, entries, members, previous_sha256, sha256, sealed_at)"
-        " SELECT 2, max(id), 1, '', '1', '1', now() FROM audit_entry"
+        " SELECT 1, max(id), 1, '', '', '', now() FROM audit_entry HAVING count(*) > 0"
     )
     world.owner.execute("UPDATE notices_message SET sent_at = now() WHERE text = ''")
     assert watch(world) is None
